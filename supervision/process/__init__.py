@@ -1,0 +1,1 @@
+"""How an actor lives in a process of its own."""

@@ -1,0 +1,311 @@
+"""The loop that runs one actor on the main thread of its process, in place of Pykka's.
+
+Pykka's loop lets `SystemExit` stop every actor, leaves asks without an answer, and does not say when
+`on_start` failed. This one answers every ask, tells why it ended, and ends the process with the actor.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+import traceback
+from typing import Any
+
+from pykka.messages import ProxyCall, ProxyGetAttr, ProxySetAttr
+
+from supervision.errors import ProtocolError
+from supervision.exits import NORMAL, SHUTDOWN, ExitReason, crash
+from supervision.messages import Exit
+from supervision.process import birth, child_telemetry
+from supervision.process.birth import Birth, Ended, Ignore
+from supervision.process.child_node import ChildNode
+from supervision.process.frames import frame
+from supervision.process.link import Link
+from supervision.process.protocol import (
+    ASK,
+    ASK_FOR,
+    ERROR,
+    EXIT,
+    GOODBYE,
+    INTERESTS,
+    INTROSPECT,
+    REPLY,
+    REPLY_FOR,
+    START_FAILED,
+    STARTED,
+    STOP,
+    TELL,
+    TELL_FOR,
+)
+from supervision.process.timers import Timers
+from supervision.proxy import describe
+
+__all__ = ["ActorLoop"]
+
+logger = logging.getLogger("supervision.actor")
+
+_PYKKAS = frozenset({ProxyCall, ProxyGetAttr, ProxySetAttr})
+
+
+class ActorLoop:
+    """Run one actor from its construction to its end.
+
+    Args:
+        link: the way to the application.
+        actor_class: the actor's class.
+        orders: what the promotion said: urn, incarnation, name, args, kwargs, interests, log_level.
+    """
+
+    def __init__(self, link: Link, actor_class: type[Any], orders: dict[str, Any]) -> None:
+        self.link = link
+        self.timers = Timers()
+        self.node = ChildNode(link, (str(orders["urn"]), int(orders.get("incarnation", 1))))
+        self._class = actor_class
+        self._orders = orders
+        self._actor: Any = None
+        self._ended: ExitReason | None = None
+        self._failed = False
+
+    def run(self) -> int:
+        """Construct the actor, run it, tell why it ended; return the process' exit code. Main thread."""
+        rehearsal = bool(self._orders.get("rehearsal"))
+        if not rehearsal:
+            self.node.enter()
+            child_telemetry.enter(self.link, self._orders)
+        try:
+            if not self._start():
+                return 1
+            self._receive_until_ended()
+        except SystemExit as stop:  # SIGTERM while it waited for a message
+            self._end_by_system_exit(stop)
+        code = self._say_goodbye()
+        if rehearsal:
+            birth.set_current(None)
+        return code
+
+    # -- starting -----------------------------------------------------------------------------
+
+    def _start(self) -> bool:
+        orders = self._orders
+        birth.set_current(Birth(*self.node.address, orders.get("name"), self))
+        try:
+            actor = self._class(*orders.get("args", ()), **orders.get("kwargs", {}))
+            if getattr(actor, "_actor_ref", None) is None:
+                raise TypeError(
+                    f"{self._class.__qualname__}.__init__() did not call super().__init__(); "
+                    "without it the actor has no ref and no inbox: add the call"
+                )
+            self._actor = actor
+            actor.on_start()
+        except Ignore:
+            self.link.send([START_FAILED, "ignore", None])
+            return False
+        except Ended as end:
+            self._fail_start(crash(end.reason.term(), end.reason.text))
+            return False
+        except BaseException as error:
+            self.link.send([START_FAILED, "error", error])
+            return False
+        self.link.send([STARTED, describe(actor), orders.get("module"), orders.get("import_seconds", 0.0)])
+        return True
+
+    def _fail_start(self, reason: ExitReason) -> None:
+        self.link.send([START_FAILED, "exit", reason])
+
+    # -- running ------------------------------------------------------------------------------
+
+    def _receive_until_ended(self) -> None:
+        link = self.link
+        while self._ended is None:
+            content = link.next(self.timers.next_due())
+            if content is None:
+                self._fire_timers()
+                continue
+            kind = content[0]
+            if kind == ASK:
+                self._answer(content[1], content[2])
+            elif kind == TELL:
+                self._handle_told(content[1])
+            else:
+                self._receive_rare(kind, content)
+            if self.timers:
+                self._fire_timers()
+
+    def _receive_rare(self, kind: object, content: list[Any]) -> None:
+        if kind == ASK_FOR:
+            self._answer_for(content[1], content[2])
+        elif kind == TELL_FOR:
+            self._handle_told(self.link.codec.decode(content[1]))
+        elif kind == STOP:
+            self._ended = SHUTDOWN if content[2] == "shutdown" else NORMAL
+        elif kind == EXIT:
+            self._hear_exit(content[1], content[2])
+        elif kind == INTROSPECT:
+            self.link.send([REPLY, content[1], describe(self._actor)])
+        elif kind == INTERESTS:
+            child_telemetry.set_interests(self.link, content[1])
+        elif kind == "self":
+            self._receive_from_self(content[1], content[2])
+        else:
+            raise ProtocolError(f"the application sent a frame of an unknown kind: {kind!r}")
+
+    def _dispatch(self, message: Any) -> Any:
+        if type(message) in _PYKKAS:
+            return self._actor._handle_receive(message)
+        return self._actor.on_receive(message)
+
+    def _answer(self, number: Any, message: object) -> None:
+        try:
+            result = self._dispatch(message)
+            data = frame(self.link.codec.encode([REPLY, number, result]))
+        except Exception as error:
+            self._log_returned(error)
+            data = frame(self.link.codec.encode([ERROR, number, error]))
+        except BaseException as error:
+            self._end_in_handler(error)
+            if not isinstance(error, Ended):
+                self.link.send([ERROR, number, error])
+            return
+        self.link.send_framed(data)
+
+    def _answer_for(self, number: Any, body: Any) -> None:
+        codec = self.link.codec
+        try:
+            data = codec.encode(self._dispatch(codec.decode(body)))
+            self.link.send([REPLY_FOR, number, True, data])
+        except Exception as error:
+            self._log_returned(error)
+            self.link.send([REPLY_FOR, number, False, codec.encode(error)])
+        except BaseException as error:
+            self._end_in_handler(error)
+            if not isinstance(error, Ended):
+                self.link.send([REPLY_FOR, number, False, codec.encode(error)])
+
+    def _receive_from_self(self, pending: Any, message: object) -> None:
+        """Handle what the actor told or asked itself; `pending` is None for a tell."""
+        if pending is None:
+            self._handle_told(message)
+            return
+        try:
+            pending.succeed(self._dispatch(message))
+        except Exception as error:
+            self._log_returned(error)
+            pending.fail(error)
+        except BaseException as error:
+            self._end_in_handler(error)
+            pending.fail(error)
+
+    def _handle_told(self, message: object) -> None:
+        try:
+            self._dispatch(message)
+        except Exception as error:
+            self._crash(error)
+        except BaseException as error:
+            self._end_in_handler(error)
+
+    def _log_returned(self, error: Exception) -> None:
+        logger.info("Exception returned from %s to caller:", self._actor, exc_info=error)
+
+    def _fire_timers(self) -> None:
+        for target, message in self.timers.due():
+            if self._ended is not None:
+                return
+            if target is None:
+                self._handle_told(message)
+            else:
+                self._tell_other(target, message)
+
+    def _tell_other(self, target: Any, message: object) -> None:
+        try:
+            target.tell(message)
+        except Exception as error:
+            logger.info("a timer's message for %s was not sent: %s", target, error)
+
+    def _hear_exit(self, address: Any, reason: Any) -> None:
+        if getattr(self._actor, "trap_exits", False):
+            self._handle_told(Exit(self.node.ref(tuple(address)), reason))
+        elif not reason.is_normal or reason.kind == "shutdown":
+            self._ended = reason
+
+    # -- what the actor asks of its loop ------------------------------------------------------
+
+    def stop_self(self) -> None:
+        """Have the actor stop after the messages that are here. Any thread."""
+        if self.link.on_actor_thread:
+            self.link.inbox.append([STOP, 0, "normal"])
+        else:
+            self._actor.actor_ref.stop(block=False)
+
+    def send_after(self, delay: float, to: Any, message: object) -> Any:
+        """Have `message` sent to `to` (None: the actor) in `delay` seconds. Any thread."""
+        self.link.codec.encode(message)
+        if self.link.on_actor_thread:
+            return self.timers.add(delay, to, message)
+        timer = threading.Timer(delay, self._tell_other, (to or self._actor.actor_ref, message))
+        timer.daemon = True
+        timer.start()
+        return timer
+
+    # -- ending -------------------------------------------------------------------------------
+
+    def _crash(self, error: Exception) -> None:
+        logger.error("Unhandled exception in %s:", self._actor, exc_info=error)
+        self._ended = _crash_reason(error)
+        self._failed = True
+        try:
+            self._actor.on_failure(*sys.exc_info())
+        except Exception as second:
+            logger.error("Unhandled exception in on_failure of %s:", self._actor, exc_info=second)
+        except BaseException as second:
+            logger.debug("%r in on_failure of %s", second, self._actor)
+
+    def _end_in_handler(self, error: BaseException) -> None:
+        if isinstance(error, Ended):
+            self._ended = error.reason
+        elif isinstance(error, SystemExit):
+            self._end_by_system_exit(error)
+        else:
+            self._ended = _crash_reason(error)
+
+    def _end_by_system_exit(self, stop: SystemExit) -> None:
+        if stop.code in (None, 0):
+            self._ended = NORMAL
+        elif stop.code == 128 + 15:  # SIGTERM, from outside
+            self._ended = ExitReason("signal", "SIGTERM")
+        else:
+            self._ended = crash(("exit_status", stop.code if isinstance(stop.code, int) else str(stop.code)))
+
+    def _say_goodbye(self) -> int:
+        reason = self._ended or NORMAL
+        if not self._failed:  # as in Pykka: after a failure on_failure was called, and on_stop is not
+            reason = self._run_on_stop(reason)
+        self.link.send([GOODBYE, reason])
+        child_telemetry.leave(self.link)
+        return 0 if reason.is_normal else 1
+
+    def _run_on_stop(self, reason: ExitReason) -> ExitReason:
+        try:
+            self._actor.on_stop()
+        except Exception as error:
+            logger.error("Unhandled exception in on_stop of %s:", self._actor, exc_info=error)
+            return _crash_reason(error)
+        except Ended as end:
+            return end.reason  # type: ignore[no-any-return]
+        except SystemExit as stop:
+            self._end_by_system_exit(stop)
+            return self._ended or reason
+        except BaseException as error:
+            return _crash_reason(error)
+        return reason
+
+
+def _crash_reason(error: BaseException) -> ExitReason:
+    text = "".join(traceback.format_exception(error))
+    try:
+        said = str(error)
+    except Exception:
+        said = "<no text: its __str__ failed>"
+    return crash((type(error).__name__, said[:4096]), text[-65536:])
+
+

@@ -1,0 +1,333 @@
+"""The application's end of one child's socket.
+
+Reading is done by the loop, or by a thread that waits for a reply of its own: it takes the descriptor
+out of the poller and reads itself, which saves two hops between threads on each ask. Whoever holds
+`_read_lock` reads. Replies go to their waiters at once; everything else is delivered by the loop, in
+the order in which it came.
+"""
+
+from __future__ import annotations
+
+import itertools
+import select
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+
+from pykka import Timeout
+
+from supervision.errors import ActorDown, MessageError, ProtocolError
+from supervision.exits import NOPROC
+from supervision.process.frames import FrameReader, frame
+from supervision.process.loop import Loop, Timer
+from supervision.process.outbox import Outbox
+from supervision.process.poller import READ, WRITE
+from supervision.process.protocol import ASK, ERROR, REPLY, REPLY_FOR, TELL
+from supervision.process.waiter import Pending, Waiter
+from supervision.process.wire import Codec
+
+__all__ = ["Channel"]
+
+_FRAME_SECONDS = 30.0
+
+
+class Channel:
+    """Exchange frames with one child.
+
+    Args:
+        sock: our end of the socketpair; owned from now on.
+        loop: the loop that reads and writes it.
+        codec: packs and unpacks, with its limits.
+        on_frame: called on the loop's thread with each decoded frame that is not a reply.
+        on_broken: called on the loop's thread, once, when the peer sent nonsense.
+        outbox_bytes: how much may wait to be written before sends are refused.
+    """
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        loop: Loop,
+        codec: Codec,
+        on_frame: Callable[[list[object]], None],
+        on_broken: Callable[[ProtocolError], None],
+        outbox_bytes: int,
+    ) -> None:
+        sock.setblocking(True)
+        self._sock = sock
+        self._fd = sock.fileno()
+        self._loop = loop
+        self._codec = codec
+        self._on_frame = on_frame
+        self._on_broken = on_broken
+        self._outbox = Outbox(
+            sock, outbox_bytes, lambda: loop.call_soon(self._poll), lambda: loop.call_soon(self._outbox.flush)
+        )
+        self._reader = FrameReader(codec.limits.frame_bytes)
+        self._arrived: deque[tuple[int, list[object]]] = deque()
+        self._delivered = -1
+        self._ids = itertools.count(1)
+        self._pending: dict[int, Pending] = {}
+        self._read_lock = threading.Lock()
+        self._mask_lock = threading.Lock()
+        self._mask = 0
+        self._asker_reads = False
+        self._end_of_stream = False
+        self._closed = False
+        self._down = ActorDown("the actor is gone", NOPROC)
+        self._partial_timer: Timer | None = None
+        self._readable: select.poll | None = None
+
+    # -- life ---------------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Begin to read. Loop thread only."""
+        self._loop.callbacks[self._fd] = self._on_ready
+        self._poll()
+
+    def drain(self) -> None:
+        """Read what a dead child left behind, up to the end of the stream. Loop thread only."""
+        self._shut()
+        with self._read_lock:
+            while not self._end_of_stream and self._receive(socket.MSG_DONTWAIT):
+                self._parse()
+            self._end_of_stream = True
+        self._deliver()
+
+    def close(self, down: ActorDown) -> None:
+        """Fail every open ask with `down` and give back the socket. Loop thread only."""
+        if self._closed:
+            return
+        self._down = down
+        self._closed = True
+        self._shut()
+        self._outbox.close()
+        with self._read_lock:
+            self._end_of_stream = True
+            self._poll()
+            self._loop.callbacks.pop(self._fd, None)
+            self._sock.close()
+        self._fail_all(down)
+
+    def discard(self) -> None:
+        """Close the descriptor in a forked copy of the process."""
+        self._sock.close()
+
+    def _shut(self) -> None:
+        # What is queued stays readable, and a thread that is blocked in recv wakes up.
+        try:
+            self._sock.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            return  # it is shut already
+
+    def _fail_all(self, error: BaseException) -> None:
+        while self._pending:
+            for number in list(self._pending):
+                pending = self._pending.pop(number, None)
+                if pending is not None:
+                    pending.fail(error)
+
+    # -- sending ------------------------------------------------------------------------------
+
+    def send(self, content: list[object]) -> None:
+        """Send a frame. Any thread; never blocks.
+
+        Raises:
+            MessageError: the content cannot be packed.
+            MailboxFull: too much waits to be written already.
+            ActorDown: the child is gone.
+        """
+        self.send_packed(frame(self._codec.encode(content)))
+
+    def send_packed(self, data: bytes) -> None:
+        """Send a frame that is packed and has its length. Any thread; never blocks; raises as `send`."""
+        if not self._outbox.send(data):
+            raise self._down
+
+    def tell(self, message: object) -> None:
+        """Send a one-way message. Any thread; never blocks; raises as `send`."""
+        if not self._outbox.send_gathered(frame(self._pack(message, TELL))):
+            raise self._down
+
+    def _pack(self, message: object, *head: int) -> bytes:
+        try:
+            return self._codec.encode([*head, message])
+        except MessageError:
+            self._codec.encode(message)  # names the path within the message alone
+            raise
+
+    def next_number(self) -> int:
+        """Return a number for `open_ask`."""
+        return next(self._ids)
+
+    def open_ask(self, number: int, data: bytes, pending: Pending) -> None:
+        """Send a packed frame that carries `number`; its answer goes to `pending`. Never blocks; raises as `send`."""
+        self._pending[number] = pending
+        try:
+            self.send_packed(data)
+        except BaseException:
+            self._pending.pop(number, None)
+            raise
+
+    def begin_ask(self, message: object, pending: Pending) -> int:
+        """Send a message, hand its answer to `pending`, return its number. Never blocks; raises as `send`."""
+        number = next(self._ids)
+        self.open_ask(number, frame(self._pack(message, ASK, number)), pending)
+        return number
+
+    def forget(self, number: int) -> None:
+        """Drop interest in an answer: it is ignored when it comes."""
+        self._pending.pop(number, None)
+
+    # -- asking -------------------------------------------------------------------------------
+
+    def ask(self, message: object, timeout: float | None) -> object:
+        """Send a message and wait for its answer. Any thread but the loop's; raises as `send`, and:
+
+        Raises:
+            ActorDown: the child died before it answered.
+            Timeout: no answer within `timeout` seconds; a late one is dropped.
+            Exception: what the handler raised.
+        """
+        waiter = Waiter()
+        number = next(self._ids)
+        deadline = None if timeout is None else time.monotonic() + timeout
+        try:
+            self.open_ask(number, frame(self._pack(message, ASK, number)), waiter)
+            if not self._outbox.blocked and self._loop.poller.concurrent and self._read_lock.acquire(blocking=False):
+                self._read_until(waiter, deadline)
+            if not waiter.done and not waiter.wait(None if deadline is None else deadline - time.monotonic()):
+                raise Timeout(f"no answer in {timeout} seconds")
+            return waiter.result()
+        finally:
+            self._pending.pop(number, None)
+
+    def _read_until(self, waiter: Waiter, deadline: float | None) -> None:
+        """Read in the asking thread until its answer is there. Has the read lock; gives it back."""
+        try:
+            self._asker_reads = True
+            self._poll()
+            while not (waiter.done or self._end_of_stream):
+                if deadline is not None and not self._wait_readable(deadline):
+                    break
+                if self._receive(0):
+                    self._handle_frames()
+        except ProtocolError as error:
+            self._break(error)
+        finally:
+            self._asker_reads = False
+            self._poll()
+            self._read_lock.release()
+            if self._arrived:
+                self._loop.call_soon(self._deliver)
+
+    def _wait_readable(self, deadline: float) -> bool:
+        if self._readable is None:
+            self._readable = select.poll()
+            self._readable.register(self._fd, select.POLLIN)
+        return bool(self._readable.poll(max(0.0, deadline - time.monotonic()) * 1000.0))
+
+    # -- reading ------------------------------------------------------------------------------
+
+    def _poll(self) -> None:
+        """Have the poller watch for what is wanted now. Any thread."""
+        with self._mask_lock:
+            wanted = 0
+            if not self._end_of_stream:
+                wanted = (0 if self._asker_reads else READ) | (WRITE if self._outbox.blocked else 0)
+            if wanted == self._mask:
+                return
+            poller = self._loop.poller
+            if not wanted:
+                poller.remove(self._fd)
+            elif self._mask:
+                poller.change(self._fd, wanted)
+            else:
+                poller.add(self._fd, wanted)
+            self._mask = wanted
+
+    def _on_ready(self, ready: int) -> None:
+        if ready & WRITE:
+            self._outbox.write_on()
+        if ready & READ and self._read_lock.acquire(blocking=False):
+            try:
+                if self._receive(socket.MSG_DONTWAIT):
+                    self._parse()
+                if self._end_of_stream:
+                    self._poll()
+                elif self._reader.partial and self._partial_timer is None:
+                    self._expect_the_rest()
+            finally:
+                self._read_lock.release()
+            self._deliver()
+
+    def _receive(self, flags: int) -> bool:
+        """Take bytes from the socket; False when there are none. Has the read lock."""
+        sock = self._sock
+        try:
+            alive = self._reader.receive(sock.recv if not flags else lambda size: sock.recv(size, flags))
+        except BlockingIOError:
+            return False
+        except OSError:
+            alive = False
+        self._end_of_stream = self._end_of_stream or not alive
+        return alive
+
+    def _parse(self) -> None:
+        try:
+            self._handle_frames()
+        except ProtocolError as error:
+            self._break(error)
+
+    def _break(self, error: ProtocolError) -> None:
+        if not self._end_of_stream:
+            self._end_of_stream = True
+            self._loop.call_soon(self._on_broken, error)
+
+    def _handle_frames(self) -> None:
+        reader = self._reader
+        decode = self._codec.decode
+        while (found := reader.next()) is not None:
+            offset, body = found
+            content = decode(body)
+            if not isinstance(content, list) or not content:
+                raise ProtocolError("a frame must hold a list that begins with its kind")
+            if content[0] == REPLY or content[0] == ERROR or content[0] == REPLY_FOR:
+                self._answer(content)
+            else:
+                self._arrived.append((offset, content))
+            reader.advance(body)
+
+    def _answer(self, content: list[object]) -> None:
+        if len(content) < 3 or not isinstance(content[1], int):
+            raise ProtocolError("a reply must hold a number and a value")
+        pending = self._pending.pop(content[1], None)
+        if pending is None:
+            return  # it was given up: a late reply is dropped
+        if content[0] == REPLY:
+            pending.succeed(content[2])
+        elif content[0] == REPLY_FOR:
+            pending.succeed(content)
+        elif isinstance(content[2], BaseException):
+            pending.fail(content[2])
+        else:
+            raise ProtocolError("an error reply must hold an exception")
+
+    def _deliver(self) -> None:
+        """Hand over what arrived, in order, each frame once. Loop thread only."""
+        while self._arrived:
+            offset, content = self._arrived.popleft()
+            if offset > self._delivered:
+                self._delivered = offset
+                self._on_frame(content)
+
+    def _expect_the_rest(self) -> None:
+        begun = self._reader.offset
+        self._partial_timer = self._loop.call_later(_FRAME_SECONDS, lambda: self._check_partial(begun))
+
+    def _check_partial(self, begun: int) -> None:
+        self._partial_timer = None
+        if not self._closed and self._reader.partial and self._reader.offset == begun:
+            self._break(ProtocolError(f"a frame was begun and not finished in {_FRAME_SECONDS:.0f} s"))
+            self._poll()

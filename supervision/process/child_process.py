@@ -1,0 +1,180 @@
+"""One process of ours as the application sees it, from its fork to its end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from collections.abc import Callable
+from typing import Protocol
+
+from supervision.errors import ActorDown, ProtocolError
+from supervision.exits import ExitReason, crash, from_status
+from supervision.process.channel import Channel
+from supervision.process.loop import Loop
+from supervision.process.poller import READ
+from supervision.process.protocol import GOODBYE, READY
+from supervision.process.wire import Codec
+
+__all__ = ["ChildProcess", "Owner"]
+
+_STATUS_SECONDS = 1.0
+
+
+class Owner(Protocol):
+    """Hear of a process. Loop thread."""
+
+    def on_frame(self, content: list[object]) -> None:
+        """Take a frame that is not a reply."""
+
+    def on_gone(self, reason: ExitReason) -> None:
+        """Hear that the process is gone; every frame it sent was delivered before."""
+
+
+class ChildProcess:
+    """Hold the pid, the pidfd and the channel of a process. Loop thread only, but for the channel's sends.
+
+    Death is the kernel's word, by pidfd. The precise reason is what the process said last; what it could
+    not say comes from its exit status, which its parent, the fork server, reports.
+
+    Args:
+        loop: the loop of the application.
+        codec: for its channel.
+        sock: our end of its socketpair.
+        pid: its process id.
+        pidfd: a descriptor for it; None where the platform has none: then `sentinel` or `tell_status` is the notice.
+        outbox_bytes: how much may wait to be written to it.
+        owner: who hears of it first; changed by assignment.
+        sentinel: a descriptor that becomes readable at its death, in place of a pidfd.
+        reap: returns its exit code once it is dead, where it is a child of this very process.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        codec: Codec,
+        sock: socket.socket,
+        pid: int,
+        pidfd: int | None,
+        outbox_bytes: int,
+        owner: Owner,
+        sentinel: int | None = None,
+        reap: Callable[[], int | None] | None = None,
+    ) -> None:
+        self.pid = pid
+        self.owner = owner
+        self.stacks_fd: int | None = None  # the number that its stack file has in that process
+        self.status_comes = True
+        self._loop = loop
+        self._pidfd = pidfd
+        self._sentinel = sentinel
+        self._reap = reap
+        self._status: int | None = None
+        self._said: ExitReason | None = None
+        self._dead = False
+        self._gone = False
+        self.channel = Channel(sock, loop, codec, self._on_frame, self._on_broken, outbox_bytes)
+        self.channel.open()
+        notice = pidfd if pidfd is not None else sentinel
+        if notice is not None:
+            loop.watch(notice, READ, self._on_death)
+
+    # -- what it says -------------------------------------------------------------------------
+
+    def _on_frame(self, content: list[object]) -> None:
+        kind = content[0]
+        if kind == GOODBYE:
+            if len(content) != 2 or not isinstance(content[1], ExitReason):
+                raise ProtocolError("a goodbye must hold an exit reason")
+            self._said = content[1]
+            return
+        if kind == READY and len(content) == 3:
+            self.pid = content[1] if isinstance(content[1], int) else self.pid
+            self.stacks_fd = content[2] if isinstance(content[2], int) else None
+        self.owner.on_frame(content)
+
+    def _on_broken(self, error: ProtocolError) -> None:
+        self._said = crash(("protocol_error", str(error)))
+        self.kill()
+
+    # -- its end ------------------------------------------------------------------------------
+
+    def signal(self, number: int) -> None:
+        """Send a signal, to this process and no other: a recycled pid is never hit."""
+        if self._dead:
+            return
+        try:
+            if self._pidfd is not None:
+                signal.pidfd_send_signal(self._pidfd, number)
+            else:
+                os.kill(self.pid, number)  # its parent has not told that it was reaped: the pid is its own
+        except ProcessLookupError:
+            return  # it ended by itself; the notice is on its way
+
+    def kill(self) -> None:
+        """End it now, whatever it does."""
+        self.signal(signal.SIGKILL)
+
+    def say(self, reason: ExitReason) -> None:
+        """Give the reason of an end that we bring about ourselves."""
+        self._said = reason
+
+    def tell_status(self, code: int) -> None:
+        """Take its exit code, as `subprocess` counts it."""
+        self._status = code
+        self.status_comes = False
+        if self._pidfd is None and self._sentinel is None and not self._dead:
+            self._dead = True
+            self.channel.drain()
+        if self._dead:
+            self._finish()
+
+    def tell_status_unknown(self) -> None:
+        """Hear that nobody will tell the exit status: the fork server is gone. The process may live on."""
+        self.status_comes = False
+        if self._dead:
+            self._finish()
+
+    def _on_death(self, _ready: int) -> None:
+        self._dead = True
+        self._close_notices()
+        self.channel.drain()
+        if self._reap is not None:
+            self._status = self._reap()
+            self.status_comes = False
+        if self._said is not None or not self.status_comes:
+            self._finish()
+        else:
+            self._loop.call_later(_STATUS_SECONDS, self._finish)
+
+    def _close_notices(self) -> None:
+        for fd in (self._pidfd, self._sentinel):
+            if fd is not None:
+                self._loop.unwatch(fd)
+                os.close(fd)
+        self._pidfd = self._sentinel = None
+
+    def _finish(self) -> None:
+        if self._gone:
+            return
+        self._gone = True
+        reason = self._said or self._reason_of_status()
+        self.channel.close(ActorDown(f"the actor's process {self.pid} ended: {reason}", reason))
+        self.owner.on_gone(reason)
+
+    def _reason_of_status(self) -> ExitReason:
+        if self._status is None:
+            return crash(("exit_status", "unknown"), "nobody could tell how the process ended")
+        return from_status(self._status)
+
+    @property
+    def gone(self) -> bool:
+        """Tell whether the process is known to be dead."""
+        return self._dead
+
+    def discard(self) -> None:
+        """Close our descriptors in a forked copy of the application."""
+        self.channel.discard()
+        for fd in (self._pidfd, self._sentinel):
+            if fd is not None:
+                os.close(fd)

@@ -1,0 +1,171 @@
+"""The child's side: from a forked spare to a running actor, and out again.
+
+A spare binds its life to the application's, sets its signals, rehearses a promotion (which copies the
+memory pages that a real one will write to), says that it is ready, and waits. The message that makes it
+an actor names the class; from then on the actor's loop runs on this, the main thread.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import faulthandler
+import importlib.util
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from types import ModuleType
+from typing import Any, Final
+
+from supervision.process import context, lifeline
+from supervision.process.actor_loop import ActorLoop
+from supervision.process.frames import frame
+from supervision.process.link import Link
+from supervision.process.protocol import ASK, PROMOTE, READY, START_FAILED, STOP
+from supervision.process.wire import Codec, Limits, alias_module
+
+__all__ = ["STACKS_SIGNAL", "load_script", "rehearse", "run", "run_spawned"]
+
+STACKS_SIGNAL: Final = signal.SIGRTMAX - 1 if hasattr(signal, "SIGRTMAX") else signal.SIGUSR2
+
+
+def run(sock: socket.socket, life: int, settings: dict[str, object]) -> int:
+    """Live as a spare, then as an actor; return the exit code. The process' main thread.
+
+    Args:
+        sock: this child's end of its socketpair.
+        life: the read end of the application's lifeline.
+        settings: the limits of messages, as the launcher sent them.
+    """
+    with contextlib.suppress(PermissionError):
+        os.setsid()  # a group of its own: Ctrl-C does not reach it, and it can be killed with its offspring
+    lifeline.arm(life)
+    _set_signals()
+    stacks = _prepare_stacks()
+    _offer_to_the_oom_killer()
+    if settings.get("rehearse", True):
+        rehearse()
+    link = Link(sock, Codec(Limits(*settings["limits"])))  # type: ignore[misc]
+    link.send([READY, os.getpid(), stacks])
+    code = promote(link)
+    _leave()
+    return code
+
+
+def run_spawned(sock: socket.socket, life: Any, settings: dict[str, object]) -> None:
+    """Live in an interpreter that multiprocessing spawned. Never returns."""
+    code = 1
+    try:
+        code = run(sock, os.dup(life.fileno()), settings)
+    finally:
+        os._exit(code)
+
+
+def promote(link: Link) -> int:
+    """Wait for the message that makes this spare an actor, run the actor, return the exit code."""
+    content = link.next(None)
+    if content is None or content[0] != PROMOTE or not isinstance(content[1], dict):
+        return 1
+    orders = content[1]
+    try:
+        began = time.perf_counter()
+        actor_class = _find_class(orders)
+        orders["import_seconds"] = time.perf_counter() - began
+    except BaseException as error:
+        link.send([START_FAILED, "error", error])
+        return 1
+    return ActorLoop(link, actor_class, orders).run()
+
+
+def rehearse() -> None:
+    """Play a promotion, one message and the end, so that a real one finds its pages and caches warm."""
+    ours, theirs = socket.socketpair()
+    try:
+        codec = Codec(Limits())
+        for content in (
+            [PROMOTE, {"class": "supervision.process.rehearsal:Rehearsal", "urn": "urn:rehearsal", "rehearsal": True}],
+            [ASK, 1, {"a": 1, "b": "two", "c": [3.0, None, True]}],
+            [STOP, 0, "normal"],
+        ):
+            ours.sendall(frame(codec.encode(content)))
+        promote(Link(theirs, codec))
+    finally:
+        ours.close()
+        theirs.close()
+
+
+def _find_class(orders: dict[str, object]) -> type:
+    path = orders.get("sys_path")
+    if isinstance(path, list):
+        sys.path[:] = path
+    module_name, _, qualname = str(orders["class"]).partition(":")
+    orders["module"] = module_name
+    module = load_script(str(orders["main"])) if module_name == "__main__" else importlib.import_module(module_name)
+    found: object = module
+    for part in qualname.split("."):
+        found = getattr(found, part)
+    if not isinstance(found, type):
+        raise TypeError(f"{orders['class']} is {found!r} in this process; an actor class is expected")
+    return found
+
+
+def load_script(path: str) -> ModuleType:
+    """Load the application's script under a name of its own, so that its main guard does not fire."""
+    known = sys.modules.get("__mp_main__")
+    if known is not None and getattr(known, "__file__", None) == path:
+        return known
+    spec = importlib.util.spec_from_file_location("__mp_main__", path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"cannot load the script {path!r} to find the actor class in it")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["__mp_main__"] = sys.modules["__main__"] = module
+    alias_module("__main__", module)
+    context.set_loading_script(True)
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        context.set_loading_script(False)
+    return module
+
+
+def _set_signals() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the application's to act on
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, _on_terminate)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
+def _on_terminate(_number: int, _stack: object) -> None:
+    # Once: the clean-up that this begins must not be torn by a second one.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise SystemExit(128 + signal.SIGTERM)
+
+
+def _prepare_stacks() -> int | None:
+    """Have a signal write all stacks to a file in memory, also while C code holds the GIL; return its descriptor."""
+    if sys.__stderr__ is not None:
+        with contextlib.suppress(ValueError, OSError):
+            faulthandler.enable(sys.__stderr__)
+    if not hasattr(os, "memfd_create"):
+        return None
+    descriptor = os.memfd_create("supervision-stacks")
+    faulthandler.register(STACKS_SIGNAL, file=descriptor, all_threads=True, chain=False)
+    return descriptor
+
+
+def _offer_to_the_oom_killer() -> None:
+    # Out of memory, one child and not the application should go: it can be started again.
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
+        file.write("500")
+
+
+def _leave() -> None:
+    """Do what a Python program does at its end, without tearing down what the fork server shares."""
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            stream.flush()

@@ -1,0 +1,197 @@
+"""The child's end of its socket to the application.
+
+One thread is enough for most actors: the actor's own thread reads when it has nothing to do, and while
+it waits for a reply. Once another thread of the child waits for a reply (or asyncio does), a reader
+thread takes over, so that it does not depend on the actor being idle.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import queue
+import select
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+
+from supervision.errors import ProtocolError
+from supervision.process.frames import FrameReader, frame
+from supervision.process.protocol import ERROR, REPLY, REPLY_FOR
+from supervision.process.waiter import Pending, Waiter
+from supervision.process.wire import Codec
+
+__all__ = ["Link"]
+
+
+class Link:
+    """Exchange frames with the application.
+
+    Args:
+        sock: the child's end of the socketpair.
+        codec: packs and unpacks, with its limits.
+    """
+
+    def __init__(self, sock: socket.socket, codec: Codec) -> None:
+        sock.setblocking(True)
+        self.codec = codec
+        self.inbox: deque[list[object]] = deque()
+        self._sock = sock
+        self._reader = FrameReader(codec.limits.frame_bytes)
+        self._pending: dict[int, Pending] = {}
+        self._ids = itertools.count(1)
+        self._send_lock = threading.Lock()
+        self._read_lock = threading.Lock()
+        self._bell: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._threaded = False
+        self._owner = threading.get_ident()
+        self._readable = select.poll()
+        self._readable.register(sock, select.POLLIN)
+        self._writable = select.poll()
+        self._writable.register(sock, select.POLLOUT)
+
+    @property
+    def on_actor_thread(self) -> bool:
+        """Tell whether the caller is the thread that runs the actor."""
+        return threading.get_ident() == self._owner
+
+    # -- sending ------------------------------------------------------------------------------
+
+    def send(self, content: list[object]) -> None:
+        """Send a frame; block while the application does not read. Any thread.
+
+        Raises:
+            MessageError: the content cannot be packed.
+        """
+        self.send_framed(frame(self.codec.encode(content)))
+
+    def send_framed(self, data: bytes) -> None:
+        """Send a frame that is packed and has its length. Any thread."""
+        try:
+            with self._send_lock:
+                self._sock.sendall(data)
+        except OSError:
+            os._exit(1)  # the application is gone, or has given this child up
+
+    def offer(self, content: list[object]) -> bool:
+        """Send a small frame if that cannot block; tell whether it was sent. Any thread."""
+        data = frame(self.codec.encode(content))
+        if not self._send_lock.acquire(blocking=False):
+            return False
+        try:
+            if not self._writable.poll(0):
+                return False
+            self._sock.sendall(data)
+        except OSError:
+            os._exit(1)
+        finally:
+            self._send_lock.release()
+        return True
+
+    # -- asking -------------------------------------------------------------------------------
+
+    def open(self, pending: Pending) -> int:
+        """Return the number under which `pending` waits for an answer."""
+        number = next(self._ids)
+        self._pending[number] = pending
+        return number
+
+    def forget(self, number: int) -> None:
+        """Drop interest in an answer."""
+        self._pending.pop(number, None)
+
+    def wait(self, waiter: Waiter, timeout: float | None) -> bool:
+        """Wait for an answer; False when the time ran out first. Any thread."""
+        return self.wait_for(lambda: waiter.done, waiter.wait, timeout)
+
+    def wait_for(
+        self, done: Callable[[], bool], block: Callable[[float | None], bool], timeout: float | None
+    ) -> bool:
+        """Read until `done()`, or `block(timeout)` where a reader thread does the reading. Any thread."""
+        if not self.on_actor_thread:
+            self.read_in_background()
+        if self._threaded:
+            return block(timeout)
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while not done():
+            if not self._read(deadline):
+                return done()
+        return True
+
+    def read_in_background(self) -> None:
+        """Let a thread do the reading from now on."""
+        if not self._threaded:
+            self._threaded = True
+            threading.Thread(target=self._read_always, name="supervision-reader", daemon=True).start()
+
+    # -- reading ------------------------------------------------------------------------------
+
+    def next(self, deadline: float | None) -> list[object] | None:
+        """Return the next frame that is not a reply, or None once `deadline` (monotonic) has passed. Actor's thread."""
+        while not self.inbox:
+            if self._threaded:
+                try:
+                    self._bell.get(timeout=None if deadline is None else max(0.0, deadline - time.monotonic()))
+                except queue.Empty:
+                    return None
+            elif not self._read(deadline):
+                return None
+        return self.inbox.popleft()
+
+    def _read_always(self) -> None:
+        while True:
+            before = len(self.inbox)
+            self._read(None)
+            for _ in range(len(self.inbox) - before):
+                self._bell.put(None)
+
+    def _read(self, deadline: float | None) -> bool:
+        """Read once; False when the deadline passed first."""
+        with self._read_lock:
+            if deadline is not None:
+                left = deadline - time.monotonic()
+                if left <= 0 or not self._readable.poll(left * 1000.0):
+                    return False
+            try:
+                alive = self._reader.receive(self._sock.recv)
+            except ConnectionError:
+                alive = False
+            if not alive:
+                os._exit(1)
+            self._handle_frames()
+        return True
+
+    def _handle_frames(self) -> None:
+        reader = self._reader
+        decode = self.codec.decode
+        while (found := reader.next()) is not None:
+            body = found[1]
+            content = decode(body)
+            if not isinstance(content, list) or not content:
+                raise ProtocolError("a frame must hold a list that begins with its kind")
+            kind = content[0]
+            if kind == REPLY or kind == ERROR or kind == REPLY_FOR:
+                self._answer(content)
+            else:
+                self.inbox.append(content)
+            reader.advance(body)
+
+    def _answer(self, content: list[object]) -> None:
+        pending = self._pending.pop(content[1], None) if isinstance(content[1], int) else None
+        if pending is None:
+            return  # it was given up: a late reply is dropped
+        if content[0] == REPLY:
+            pending.succeed(content[2])
+        elif content[0] == ERROR:
+            pending.fail(content[2] if isinstance(content[2], BaseException) else ProtocolError("no exception"))
+        else:
+            self._unpack(pending, content)
+
+    def _unpack(self, pending: Pending, content: list[object]) -> None:
+        value = self.codec.decode(content[3])  # type: ignore[arg-type]
+        if content[2]:
+            pending.succeed(value)
+        else:
+            pending.fail(value if isinstance(value, BaseException) else ProtocolError("no exception"))

@@ -1,0 +1,107 @@
+"""What makes a spare an actor: packed once, sent at each start."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Any
+
+from supervision import telemetry
+from supervision.errors import SpecError
+from supervision.process.frames import frame
+from supervision.process.protocol import PROMOTE
+from supervision.process.wire import Codec
+
+__all__ = ["Orders", "class_path", "main_file"]
+
+
+class Orders:
+    """Hold what a process needs to become one actor.
+
+    Args:
+        codec: packs them.
+        urn: the actor's URN.
+        name: its child id, or None.
+        actor_class: its class, which the process must be able to import.
+        args, kwargs: what the constructor is given.
+
+    Raises:
+        SpecError: the class cannot be imported by another process; the text says what to do.
+        MessageError: an argument cannot be sent.
+    """
+
+    def __init__(
+        self,
+        codec: Codec,
+        urn: str,
+        name: object,
+        actor_class: type[Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> None:
+        self.urn = urn
+        self._codec = codec
+        self._content: dict[str, Any] = {
+            "class": class_path(actor_class),
+            "main": main_file() if actor_class.__module__ in ("__main__", "__mp_main__") else None,
+            "urn": urn,
+            "name": name if isinstance(name, str | int) else None,
+            "args": list(args),
+            "kwargs": dict(kwargs),
+        }
+        codec.encode([PROMOTE, self._content])  # refused here and now, not at some later restart
+
+    def packed(self, incarnation: int) -> bytes:
+        """Return the frame for one start."""
+        now = {
+            **self._content,
+            "incarnation": incarnation,
+            "sys_path": list(sys.path),
+            "interests": [list(name) for name in telemetry.interested()],
+            "log_level": logging.getLogger().level,
+        }
+        return frame(self._codec.encode([PROMOTE, now]))
+
+
+def class_path(actor_class: type[Any]) -> str:
+    """Return `module:qualified.name`, having made sure that another process can find the class there."""
+    module, qualname = actor_class.__module__, actor_class.__qualname__
+    if module in ("__main__", "__mp_main__"):
+        module = _name_of_main()
+    if "<locals>" in qualname:
+        raise SpecError(
+            ("unimportable", f"{module}.{qualname}"),
+            f"{module}.{qualname} is defined inside a function, where another process cannot find it; "
+            "move the class to the top level of its module",
+        )
+    found: Any = sys.modules.get(actor_class.__module__)
+    for part in qualname.split("."):
+        found = getattr(found, part, None)
+    if found is not actor_class:
+        raise SpecError(
+            ("unimportable", f"{module}.{qualname}"),
+            f"{module}.{qualname} is not this class any more (it was defined again, or decorated, or its module "
+            "was never imported by name), so another process would find something else; "
+            "define it once, at the top level of a module",
+        )
+    if module == "__main__" and main_file() is None:
+        raise SpecError(
+            ("unimportable", f"__main__.{qualname}"),
+            f"{qualname} is defined in an interactive session or a notebook cell, which another process cannot "
+            "import; write the class into a .py file and import it from there",
+        )
+    return f"{module}:{qualname}"
+
+
+def _name_of_main() -> str:
+    """Return by what name another process imports the program's main module."""
+    spec = getattr(sys.modules.get("__main__"), "__spec__", None)
+    return spec.name if spec is not None and spec.name != "__mp_main__" else "__main__"
+
+
+def main_file() -> str | None:
+    """Return the path of the program's script, None when it has none."""
+    main = sys.modules.get("__main__")
+    spec = getattr(main, "__spec__", None)
+    path = getattr(spec, "origin", None) or getattr(main, "__file__", None)
+    return path if isinstance(path, str) and path.endswith((".py", ".pyc")) else None

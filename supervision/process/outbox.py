@@ -1,0 +1,142 @@
+"""What waits to be written to one child: bounded, never blocking, gathered under load.
+
+A message goes out at once when the last write was some time ago. In a stream of tells the next ones
+are gathered and leave together, by the loop or when enough has come together, so that a system call
+carries many messages.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable
+
+from supervision.errors import MailboxFull
+
+__all__ = ["Outbox"]
+
+_GATHER_SECONDS = 100e-6
+_GATHER_BYTES = 32768
+_WRITE_BYTES = 1 << 20
+
+
+class Outbox:
+    """Hold the bytes that the kernel has not taken.
+
+    Args:
+        sock: the socket that is written to.
+        limit: how many bytes may wait before a send is refused.
+        on_change: called, with the lock held, when writing became impossible or possible again.
+        on_gather: called, with the lock held, when gathered messages want a `flush` soon.
+    """
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        limit: int,
+        on_change: Callable[[], None],
+        on_gather: Callable[[], None],
+    ) -> None:
+        self._sock = sock
+        self._limit = limit
+        self._on_change = on_change
+        self._on_gather = on_gather
+        self._lock = threading.Lock()
+        self._gathered: list[bytes] = []
+        self._gathered_bytes = 0
+        self._rest = bytearray()
+        self._last_write = 0.0
+        self._flush_due = False
+        self._closed = False
+
+    @property
+    def blocked(self) -> bool:
+        """Tell whether bytes wait until the socket can be written to."""
+        return bool(self._rest)
+
+    def send(self, data: bytes) -> bool:
+        """Write now, or as soon as the socket takes it; False when it is closed.
+
+        Raises:
+            MailboxFull: too much waits already; nothing was sent.
+        """
+        with self._lock:
+            if self._closed:
+                return False
+            self._put(data)
+            self._flush()
+            return True
+
+    def send_gathered(self, data: bytes) -> bool:
+        """Write now or, in a stream of messages, together with its neighbours; False when it is closed.
+
+        Raises:
+            MailboxFull: too much waits already; nothing was sent.
+        """
+        now = time.monotonic()
+        with self._lock:
+            if self._closed:
+                return False
+            self._put(data)
+            if now - self._last_write > _GATHER_SECONDS or self._gathered_bytes > _GATHER_BYTES:
+                self._last_write = now
+                self._flush()
+            elif not self._flush_due:
+                self._flush_due = True
+                self._on_gather()
+            return True
+
+    def flush(self) -> None:
+        """Write what was gathered."""
+        with self._lock:
+            self._flush_due = False
+            if self._gathered and not self._closed:
+                self._last_write = time.monotonic()
+                self._flush()
+
+    def write_on(self) -> None:
+        """Write on, now that the socket takes bytes again."""
+        with self._lock:
+            if self._closed or not self._rest:
+                return
+            del self._rest[: self._write(memoryview(self._rest)[:_WRITE_BYTES].tobytes())]
+            if not self._rest:
+                self._on_change()
+
+    def close(self) -> None:
+        """Refuse everything from now on and drop what waits."""
+        with self._lock:
+            self._closed = True
+            self._gathered = []
+            self._rest.clear()
+
+    def _put(self, data: bytes) -> None:
+        held = len(self._rest) + self._gathered_bytes
+        if held + len(data) > self._limit:
+            raise MailboxFull(
+                f"the receiver has {held} bytes unread and {self._limit} are allowed; the message was not sent"
+            )
+        self._gathered.append(data)
+        self._gathered_bytes += len(data)
+
+    def _flush(self) -> None:
+        data = self._gathered[0] if len(self._gathered) == 1 else b"".join(self._gathered)
+        self._gathered = []
+        self._gathered_bytes = 0
+        if self._rest:
+            self._rest += data
+            return
+        sent = self._write(data)
+        if sent < len(data):
+            self._rest += memoryview(data)[sent:]
+            self._on_change()
+
+    def _write(self, data: bytes) -> int:
+        try:
+            return self._sock.send(data, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return 0
+        except OSError:
+            # The peer is gone. Its death is the kernel's to announce; nothing can reach it any more.
+            return len(data)

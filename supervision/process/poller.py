@@ -1,0 +1,121 @@
+"""What the loop waits on: epoll, or the standard library's selectors where there is none.
+
+Only epoll may be changed by other threads while the loop waits on it; `concurrent` says so, and an
+asking thread reads its own reply only where it holds.
+"""
+
+from __future__ import annotations
+
+import select
+import selectors
+from typing import Protocol
+
+__all__ = ["EpollPoller", "Poller", "SelectorPoller", "make_poller"]
+
+READ = 1
+WRITE = 2
+
+
+class Poller(Protocol):
+    """Wait for descriptors to become readable or writable."""
+
+    concurrent: bool
+
+    def add(self, fd: int, interest: int) -> None:
+        """Begin to watch a descriptor."""
+
+    def change(self, fd: int, interest: int) -> None:
+        """Watch a descriptor for something else."""
+
+    def remove(self, fd: int) -> None:
+        """Cease to watch a descriptor; one that is not watched is ignored."""
+
+    def wait(self, timeout: float | None) -> list[tuple[int, int]]:
+        """Return (descriptor, READ | WRITE) pairs; errors and hang-ups count as READ."""
+
+    def close(self) -> None:
+        """Give back the descriptor of the poller itself."""
+
+
+class EpollPoller:
+    """Use epoll directly: `selectors` adds microseconds to each change."""
+
+    concurrent = True
+
+    def __init__(self) -> None:
+        self._epoll = select.epoll()
+
+    def add(self, fd: int, interest: int) -> None:
+        """Begin to watch a descriptor."""
+        self._epoll.register(fd, _EPOLL[interest])
+
+    def change(self, fd: int, interest: int) -> None:
+        """Watch a descriptor for something else."""
+        self._epoll.modify(fd, _EPOLL[interest])
+
+    def remove(self, fd: int) -> None:
+        """Cease to watch a descriptor; one that is not watched is ignored."""
+        try:
+            self._epoll.unregister(fd)
+        except (FileNotFoundError, ValueError, OSError):
+            return
+
+    def wait(self, timeout: float | None) -> list[tuple[int, int]]:
+        """Return (descriptor, READ | WRITE) pairs; errors and hang-ups count as READ."""
+        ready = self._epoll.poll(-1 if timeout is None else timeout)
+        return [
+            (fd, (READ if mask & ~select.EPOLLOUT else 0) | (WRITE if mask & select.EPOLLOUT else 0))
+            for fd, mask in ready
+        ]
+
+    def close(self) -> None:
+        """Give back the descriptor of the poller itself."""
+        self._epoll.close()
+
+
+_EPOLL = [0, 0, 0, 0]
+if hasattr(select, "epoll"):
+    _EPOLL = [0, select.EPOLLIN, select.EPOLLOUT, select.EPOLLIN | select.EPOLLOUT]
+
+
+class SelectorPoller:
+    """Use the standard library's best selector (kqueue, poll)."""
+
+    concurrent = False
+
+    def __init__(self) -> None:
+        self._selector = selectors.DefaultSelector()
+
+    def add(self, fd: int, interest: int) -> None:
+        """Begin to watch a descriptor."""
+        self._selector.register(fd, _SELECTOR[interest])
+
+    def change(self, fd: int, interest: int) -> None:
+        """Watch a descriptor for something else."""
+        self._selector.modify(fd, _SELECTOR[interest])
+
+    def remove(self, fd: int) -> None:
+        """Cease to watch a descriptor; one that is not watched is ignored."""
+        try:
+            self._selector.unregister(fd)
+        except (KeyError, ValueError):
+            return
+
+    def wait(self, timeout: float | None) -> list[tuple[int, int]]:
+        """Return (descriptor, READ | WRITE) pairs; errors and hang-ups count as READ."""
+        return [
+            (key.fd, (READ if mask & selectors.EVENT_READ else 0) | (WRITE if mask & selectors.EVENT_WRITE else 0))
+            for key, mask in self._selector.select(timeout)
+        ]
+
+    def close(self) -> None:
+        """Give back the descriptor of the poller itself."""
+        self._selector.close()
+
+
+_SELECTOR = [0, selectors.EVENT_READ, selectors.EVENT_WRITE, selectors.EVENT_READ | selectors.EVENT_WRITE]
+
+
+def make_poller() -> Poller:
+    """Return the quickest poller of this platform."""
+    return EpollPoller() if hasattr(select, "epoll") else SelectorPoller()

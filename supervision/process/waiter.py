@@ -1,0 +1,55 @@
+"""Who waits for an answer."""
+
+from __future__ import annotations
+
+import threading
+from typing import Protocol
+
+__all__ = ["Pending", "Waiter"]
+
+
+class Pending(Protocol):
+    """Wait for the answer to one ask. Called on whichever thread reads the answer; must not block."""
+
+    def succeed(self, value: object) -> None:
+        """Take the answer."""
+
+    def fail(self, error: BaseException) -> None:
+        """Take an error in place of the answer."""
+
+
+class Waiter:
+    """Let one thread wait for one answer, without the price of a Future."""
+
+    __slots__ = ("_lock", "done", "error", "value")
+
+    def __init__(self) -> None:
+        self.done = False
+        self.value: object = None
+        self.error: BaseException | None = None
+        self._lock = threading.Lock()
+        self._lock.acquire()
+
+    def succeed(self, value: object) -> None:
+        """Take the answer and wake the thread."""
+        if not self.done:
+            self.value = value
+            self.done = True
+            self._lock.release()
+
+    def fail(self, error: BaseException) -> None:
+        """Take an error and wake the thread."""
+        if not self.done:
+            self.error = error
+            self.done = True
+            self._lock.release()
+
+    def wait(self, seconds: float | None) -> bool:
+        """Wait until there is an answer; False when the time ran out first."""
+        return self._lock.acquire(timeout=-1 if seconds is None else max(0.0, seconds)) or self.done
+
+    def result(self) -> object:
+        """Return the answer or raise the error."""
+        if self.error is not None:
+            raise self.error
+        return self.value

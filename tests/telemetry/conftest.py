@@ -1,0 +1,16 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from supervision import telemetry
+
+
+@pytest.fixture(autouse=True)
+def no_handlers() -> Iterator[None]:
+    yield
+    telemetry.set_interest_listener(None)
+    telemetry.set_forwarder((), None)
+    for handler_id in {handler.id for handler in telemetry.list_handlers()}:
+        telemetry.detach(handler_id)
