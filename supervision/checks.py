@@ -1,4 +1,4 @@
-"""The checks behind `supervision.spec`: each raises `SpecError` with OTP's term, or returns the checked value."""
+"""The checks behind `supervision.spec`: each raises `SpecError` with OTP's term, or returns the value."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def check_budget(value: object) -> None:
     match value:
         case None:
             return
-        case (intensity, period) if is_count(intensity) and is_seconds(period) and period > 0:
+        case (intensity, period) if is_count(intensity) and is_seconds(period) and period != 0:
             return
     raise SpecError(("invalid_own_budget", value), "own_budget is (intensity, period in seconds > 0)")
 

@@ -53,6 +53,9 @@ _RESTARTS: Final = get_args(Restart)
 _TYPES: Final = get_args(ChildType)
 _STRATEGIES: Final = get_args(Strategy)
 _AUTO_SHUTDOWNS: Final = get_args(AutoShutdown)
+# A complete specification never holds these: they stand for a field that was left out.
+_SHUTDOWN_OF_TYPE: Final = cast(Shutdown, None)
+_MODULES_OF_START: Final = cast(Modules, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +124,8 @@ class ChildSpec:
     restart: Restart = "permanent"
     significant: bool = False
     type: ChildType = "worker"
-    shutdown: Shutdown = cast(Shutdown, None)
-    modules: Modules = cast(Modules, None)
+    shutdown: Shutdown = _SHUTDOWN_OF_TYPE
+    modules: Modules = _MODULES_OF_START
     backoff: Backoff | None = None
     healthy_after: float | None = None
     max_failures: int | None = None

@@ -68,9 +68,22 @@ class Turn:
         """Return the state after this step."""
         old = self.old
         return State(
-            old.flags, old.mode, self.children, self.restarts, self.life, self.work, self.deferred, self.fallen,
-            self.timers, self.pids, old.template, old.max_children, old.extra_arguments, self.counter, self.seed,
-        )  # fmt: skip
+            old.flags,
+            old.mode,
+            self.children,
+            self.restarts,
+            self.life,
+            self.work,
+            self.deferred,
+            self.fallen,
+            self.timers,
+            self.pids,
+            old.template,
+            old.max_children,
+            old.extra_arguments,
+            self.counter,
+            self.seed,
+        )
 
     def act(self, action: Action) -> None:
         """Add an action."""

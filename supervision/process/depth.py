@@ -60,6 +60,8 @@ def _sizes() -> list[int]:
 
 
 _SIZES: Final = _sizes()
+# Where another level is allowed, an empty array or map is as good as a number of one byte.
+_SIZES_WITH_EMPTY: Final = [1 if head in (0x80, 0x90) else size for head, size in enumerate(_SIZES)]
 _RUN_BY_SIZE: Final = {
     1: re.compile(rb"[\x00-\x7f\xc0\xc2\xc3\xe0-\xff]*+"),
     2: re.compile(rb"(?:[\xcc\xd0].)*+", re.DOTALL),
@@ -70,6 +72,7 @@ _RUN_BY_SIZE: Final = {
 _RUNS: Final = [
     None if 0xA0 <= head <= 0xBF or not size else _RUN_BY_SIZE[size].match for head, size in enumerate(_SIZES)
 ]
+_RUNS[0x80] = _RUNS[0x90] = re.compile(rb"[\x80\x90]*+").match
 _RUN_WORTH: Final = 8
 _RUN_PAUSE: Final = 24
 
@@ -100,13 +103,13 @@ def check_form(data: bytes, depth: int, opaque: frozenset[int]) -> bool:
 
 
 def _walk(data: bytes, depth: int, opaque: frozenset[int]) -> tuple[int, bool]:
-    sizes = _SIZES
     position, plain = 0, True
     # Of the innermost open frame: values to come, where an extension must end (else 0), arrays and maps open.
     left, end, level = 1, 0, 0
     retry = _RUN_WORTH
     outer: list[tuple[int, int, int]] = []
     while True:
+        sizes = _SIZES_WITH_EMPTY if level < depth else _SIZES
         while left:
             head = data[position]
             size = sizes[head]
@@ -130,6 +133,7 @@ def _walk(data: bytes, depth: int, opaque: frozenset[int]) -> tuple[int, bool]:
             if CLASSES[head] == CONTAINER:
                 position, left = _open(data, position, head)
                 end, level = 0, level + 1
+                sizes = _SIZES_WITH_EMPTY if level < depth else _SIZES
                 if level > depth:
                     raise ProtocolError(f"the message nests deeper than {depth}")
             else:
@@ -149,7 +153,9 @@ def _run(data: bytes, position: int, head: int, left: int) -> int:
     if match is None:
         return 1
     found = match(data, position)
-    return min((found.end() - position) // _SIZES[head], left) if found else 1
+    count = (found.end() - position) // _SIZES_WITH_EMPTY[head] if found else 1
+    # A number that is cut short matches nothing; counted, it takes the walk beyond the end, which is noticed.
+    return min(max(count, 1), left)
 
 
 def _open(data: bytes, position: int, head: int) -> tuple[int, int]:

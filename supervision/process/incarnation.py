@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from supervision.errors import ActorDown, ProtocolError
-from supervision.exits import KILLED, ExitReason
+from supervision.exits import ExitReason
 from supervision.future import ReplyFuture
 from supervision.process.channel import Channel
 from supervision.process.child_process import ChildProcess
@@ -188,22 +188,20 @@ class Incarnation:
             self._process.say(reason)
         self._process.kill()
 
-    def kill_deaf(self, done: Callable[[], None]) -> None:
-        """Have a deaf process write its stacks, read them, kill it, call `done`."""
+    def kill_deaf(self) -> None:
+        """Have a deaf process write its stacks, read them, kill it."""
         process = self._process
         if process is None or process.gone or process.stacks_fd is None:
-            self.kill(KILLED if process is not None and not process.gone else None)
-            done()
+            self.kill()
             return
         process.signal(STACKS_SIGNAL)
-        self._app.loop.call_later(_STACKS_SECONDS, lambda: self._read_and_kill(process, done))
+        self._app.loop.call_later(_STACKS_SECONDS, lambda: self._read_and_kill(process))
 
-    def _read_and_kill(self, process: ChildProcess, done: Callable[[], None]) -> None:
+    def _read_and_kill(self, process: ChildProcess) -> None:
         self.stacks = "" if process.gone else read_stacks(process.pid, process.stacks_fd)
         if self.stacks:
             report_event("child", "stacks", {}, {"pid": process.pid, "urn": self.urn, "stacks": self.stacks})
-        self.kill(None if process.gone else KILLED)
-        done()
+        self.kill()
 
     # -- being the way to it ------------------------------------------------------------------
 

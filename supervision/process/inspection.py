@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Any, Final
 
-from pykka.messages import ProxyCall, ProxySetAttr
+from pykka.messages import ProxyCall, ProxyGetAttr, ProxySetAttr
 
 from supervision.errors import MessageError
 from supervision.process.registry import field_names
@@ -25,6 +25,8 @@ _ALLOWED: Final = (
     "to actors and frozen dataclasses registered with @wire_value"
 )
 _STEPS: Final = 1_000_000
+# Their attribute path is a list of its own.
+_PROXY_MESSAGES: Final = (ProxyCall, ProxyGetAttr, ProxySetAttr)
 # From here on one pass at C speed is worth its start.
 _MANY: Final = 16
 
@@ -85,7 +87,8 @@ def explain(value: object, depth: int) -> MessageError | None:
             problem = _problem(item, levels)
             if problem:
                 return MessageError(path, problem)
-            waiting.extend(reversed([(path + label, child, levels - 1) for label, child in _children(item)]))
+            inside = levels - (2 if isinstance(item, ProxyCall) else 1)
+            waiting.extend(reversed([(path + label, child, inside) for label, child in _children(item)]))
         except _BadKey as bad:
             return MessageError(path + bad.label, bad.problem)
         except Exception as error:
@@ -108,12 +111,13 @@ def _problem(item: object, levels: int) -> str:
         return _unfit(item)
     if isinstance(item, BaseException):
         return ""
-    if kind is dict or kind is list or kind is tuple:
-        return "" if levels > 0 else "nested too deeply: lists, tuples, dicts and values may nest only so far"
-    known = _unfit(item)
-    if known:
-        return known
-    return "" if levels > 0 else "nested too deeply: lists, tuples, dicts and values may nest only so far"
+    if kind is not dict and kind is not list:
+        known = _unfit(item)
+        if known:
+            return known
+    if levels < (2 if isinstance(item, _PROXY_MESSAGES) else 1):
+        return "nested too deeply: lists, tuples, dicts and values may nest only so far"
+    return ""
 
 
 def _unfit(item: object) -> str:

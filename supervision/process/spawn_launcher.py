@@ -70,6 +70,9 @@ class SpawnLauncher:
     def reserve(self, count: int) -> None:
         """Ignore it: nothing is made ahead of need here."""
 
+    def expect(self, count: int) -> None:
+        """Ignore it: nothing is made ahead of need here."""
+
     def learn(self, module: str) -> None:
         """Ignore it: each new interpreter imports what it needs."""
 

@@ -74,9 +74,9 @@ class Limits:
     depth: int = 32
 
     def __post_init__(self) -> None:
-        if self.frame_bytes < 1 or self.depth < 1:
+        if self.frame_bytes < 1 or self.depth < 2:
             raise ValueError(
-                f"limits are at least 1 byte and 1 level, not {self.frame_bytes} and {self.depth}"
+                f"limits are at least 1 byte and 2 levels, not {self.frame_bytes} and {self.depth}"
             )
 
 
@@ -179,7 +179,11 @@ class Codec:
 
     def _checked(self, value: object, data: bytes) -> bytes:
         opaque: list[object] = []
-        if not is_sound(value, self._depth, opaque):
+        try:
+            sound = is_sound(value, self._depth, opaque)
+        except Exception as error:
+            raise self._refusal(value, error) from error
+        if not sound:
             raise self._refusal(value, None)
         if len(data) > self._frame_bytes:
             raise self._too_long(data)

@@ -70,6 +70,7 @@ class ZygoteLauncher:
         self._ready: deque[_Spare] = deque()
         self._unready: set[_Spare] = set()
         self._ordered = 0
+        self._expected = 0
         self._failures = 0
         self._generation = 0
         self._refill_due = False
@@ -85,6 +86,7 @@ class ZygoteLauncher:
 
     def request(self, request: Request) -> None:
         """Hand over a spare, now or when one is ready."""
+        self._expected = max(0, self._expected - 1)
         if self._failures >= _FAILURES:
             self._fallback.request(request)
             return
@@ -98,6 +100,12 @@ class ZygoteLauncher:
         """Have `count` more spares ready from now on; negative gives them back."""
         self._level = max(self._settings.spares, self._level + count)
         self._refill_later()
+
+    def expect(self, count: int) -> None:
+        """Have processes for the next `count` requests forked in bulk."""
+        self._expected += count
+        if self._failures < _FAILURES:
+            self._balance(spares=self._expected)
 
     def learn(self, module: str) -> None:
         """Have the next zygote import this module."""
@@ -173,7 +181,7 @@ class ZygoteLauncher:
 
     def _refill(self) -> None:
         self._refill_due = False
-        self._balance(spares=self._level)
+        self._balance(spares=max(self._level, self._expected))
 
     def _balance(self, spares: int = 0) -> None:
         """Order what is missing: to a level, not one for each that was taken, or the number would drift."""

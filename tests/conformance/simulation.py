@@ -21,6 +21,7 @@ from supervision.decisions import (
     Finished,
     Forget,
     Ignored,
+    Mode,
     Ok,
     Progress,
     Refused,
@@ -42,7 +43,8 @@ from supervision.decisions import (
 from supervision.errors import SpecError
 from supervision.exits import KILLED, SHUTDOWN, ExitReason
 from supervision.spec import ChildSpec
-from tests.conformance.scenario import FAILURES, Behaviour, Ledger, build, exit_reason
+from tests.conformance.children import FAILURES, Behaviour, Ledger, exit_reason, plain
+from tests.conformance.scenario import build
 
 MAX_STEPS = 100_000
 
@@ -105,9 +107,9 @@ class Simulation:
         start.behaviour = behaviour  # type: ignore[attr-defined]
         return start
 
-    def start(self, flags: object, specs: list[object]) -> object:
+    def start(self, flags: object, specs: list[object], mode: Mode = "ordinary", **options: Any) -> object:
         try:
-            top = Machine("", initial(flags, specs))
+            top = Machine("", initial(flags, specs, mode, **options))
         except SpecError as error:
             return error.reason
         self.machines.insert(0, top)
@@ -116,7 +118,9 @@ class Simulation:
         return top.boot_failure
 
     def exit_children(self, paths: Sequence[str], reason: str | list[str]) -> int:
-        running = [self.processes[pid] for path in paths if (pid := self.last_pids.get(path)) in self.processes]
+        running = [
+            self.processes[pid] for path in paths if (pid := self.last_pids.get(path)) in self.processes
+        ]
         for process in running:
             self._die(process, exit_reason(reason))
         return len(running)
@@ -141,7 +145,15 @@ class Simulation:
         self.ledger.released.add(path)
 
     def sleep(self, seconds: float) -> None:
-        self.now += seconds
+        """Let time pass and fire the timers that are due, in order."""
+        until = self.now + seconds
+        while due := [(at, key) for key, at in self.timers.items() if at <= until]:
+            at, (number, token) = min(due)
+            del self.timers[number, token]
+            self.now = max(self.now, at)
+            self.machines[number].mailbox.append(TimerFired(token))
+            self.settle()
+        self.now = until
 
     def settle(self) -> None:
         for machine, retry in self.parked:
@@ -155,7 +167,7 @@ class Simulation:
     def sup_state(self) -> Any:
         top = self.machines[0]
         reason = top.ended
-        return "alive" if reason is None else ["dead", _json_reason(reason)]
+        return "alive" if reason is None else ["dead", plain(reason)]
 
     def stop(self) -> None:
         if self.machines[0].ended is None:
@@ -163,17 +175,6 @@ class Simulation:
             self.settle()
 
     # --- machines --------------------------------------------------------------------------------------
-
-    def advance(self, seconds: float) -> None:
-        """Let time pass and fire the timers that are due, in order."""
-        until = self.now + seconds
-        while due := [(at, key) for key, at in self.timers.items() if at <= until]:
-            at, (number, token) = min(due)
-            del self.timers[number, token]
-            self.now = max(self.now, at)
-            self.machines[number].mailbox.append(TimerFired(token))
-            self.settle()
-        self.now = until
 
     def _machine_at(self, path: str) -> Machine | None:
         if path == "":
@@ -197,26 +198,36 @@ class Simulation:
                 path = machine.paths.get(offender.key) or f"{machine.prefix}{offender.id}"
                 self.ledger.reported(context, path, reason, offender.nb_children)
             case Answer(request_id, outcome):
+                assert request_id not in self.answers, "one request, one answer"
                 self.answers[request_id] = outcome
+            case SendSelf() | SetTimer() | CancelTimer():
+                self._remind(machine, action)
+            case BootOk() | BootFailed() | Finished():
+                self._change_life(machine, action)
+            case _:
+                assert isinstance(action, Progress | Forget), f"unexpected: {action}"
+
+    def _remind(self, machine: Machine, action: SendSelf | SetTimer | CancelTimer) -> None:
+        number = self.machines.index(machine)
+        match action:
             case SendSelf(event):
                 self._send_self(machine, event)
             case SetTimer(token, seconds):
-                self.timers[self.machines.index(machine), token] = self.now + seconds
+                self.timers[number, token] = self.now + seconds
             case CancelTimer(token):
-                self.timers.pop((self.machines.index(machine), token), None)
+                self.timers.pop((number, token), None)
+
+    def _change_life(self, machine: Machine, action: BootOk | BootFailed | Finished) -> None:
+        match action:
             case BootOk():
                 self._booted(machine)
             case BootFailed(reason):
                 machine.boot_failure = reason
             case Finished(reason):
                 self._finished(machine, reason)
-            case Progress() | Forget():
-                pass
-            case _:
-                raise AssertionError(f"unexpected: {action}")
 
     def _send_self(self, machine: Machine, event: Retry) -> None:
-        """Queue a retry; that of a held child only when the next operation comes, or nothing would come to rest."""
+        """Queue a retry, that of a held child only at the next operation: nothing would come to rest."""
         child = machine.state.children[event.key]
         behaviour = self._behaviour(machine, child.spec)
         held = behaviour.path in self.ledger.held and behaviour.path not in self.ledger.released
@@ -281,7 +292,12 @@ class Simulation:
         machine.mailbox.append(StartFailed(key, reason))
 
     def _run(
-        self, parent: Machine, key: Hashable, behaviour: Behaviour, machine: Machine | None, info: object = NO_INFO
+        self,
+        parent: Machine,
+        key: Hashable,
+        behaviour: Behaviour,
+        machine: Machine | None,
+        info: object = NO_INFO,
     ) -> None:
         generation = self.ledger.started(behaviour.path)
         pid = (behaviour.path, generation)
@@ -325,8 +341,3 @@ class Simulation:
         machine.mailbox.clear()
         for child in [p for p in self.processes.values() if p.parent is machine]:
             self._die(child, child.behaviour.at_stop(reason)[1])
-
-
-def _json_reason(reason: ExitReason) -> Any:
-    term = reason.term()
-    return list(term) if isinstance(term, tuple) else term
