@@ -7,8 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 from supervision.leak_guard import LeakGuard
+from supervision.runtime_leaks import actors_left, belongs_to_runtime
+from supervision.testing import wait_until
 
-_guard = LeakGuard()
+_guard = LeakGuard(allow=belongs_to_runtime)
 
 
 @pytest.fixture(autouse=True)
@@ -16,4 +18,5 @@ def leak_guard() -> Iterator[None]:
     """Fail the test that leaves a process, descriptor, thread, file or handler behind."""
     _guard.begin()
     yield
+    wait_until(lambda: not actors_left())
     _guard.check()

@@ -17,10 +17,11 @@ from pykka.messages import ProxyCall, ProxyGetAttr, ProxySetAttr, _ActorStop
 
 from supervision import exits
 from supervision.errors import ProtocolError
+from supervision.process import values
 from supervision.process.depth import check_form
 from supervision.process.values import OPAQUE
-from supervision.process.wire import Codec, Limits, decode, encode, encode_exception
-from tests.wire_cases import Access, Colour, Point, Positive, messages
+from supervision.process.wire import Codec, Limits, decode, encode, encode_exception, set_ref_hooks
+from tests.wire_cases import Access, Colour, Point, Positive, Ref, messages
 
 MUTATIONS = 100_000
 SEED = int(os.environ.get("WIRE_FUZZ_SEED", "0")) or random.SystemRandom().randrange(1, 2**32)
@@ -39,6 +40,16 @@ CORPUS: list[bytes] = [
         ["reply", 5, ValueError("no", 1)],
     )
 ] + [encode_exception(ExceptionGroup("g", [KeyError("k"), OSError(2, "no", "file")]))]  # fmt: skip
+
+
+@pytest.fixture(autouse=True, scope="module")
+def inert_references() -> Iterator[None]:
+    """Let a reference among the mutations reach no runtime: only the codec is under test here."""
+    before = values._hooks
+    values._hooks = values._Hooks()  # type: ignore[misc]
+    set_ref_hooks(Ref, lambda ref: [ref.name], lambda parts: Ref(str(parts[0])))
+    yield
+    values._hooks = before  # type: ignore[misc]
 
 
 def accepts(data: bytes) -> bool:
@@ -141,6 +152,7 @@ HOSTILE = {
     "extensions without arrays": nested_extensions(1000),
     "array beyond its extension": b"\xc7\x01\x01\x92\x01\x02",
     "array before the end of its extension": b"\xc7\x03\x01\x91\x01\x02",
+    "a reference to nothing": b"\xd4\x06\x90",
     "unknown extension": b"\xd4\x40\x90",
     "reserved byte": b"\xc1",
     "no UTF-8": b"\xa1\xff",

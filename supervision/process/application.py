@@ -33,7 +33,7 @@ from supervision.ref import Address, Ref
 from supervision.reports import report_event
 from supervision.settings import Settings, current_settings
 
-__all__ = ["Application", "application", "running", "shutdown"]
+__all__ = ["Application", "application", "current", "running", "shutdown"]
 
 logger = logging.getLogger("supervision")
 
@@ -170,6 +170,27 @@ class Application:
                 except Exception as error:
                     logger.info("a child does not hear of new handlers: %s", error)
 
+    # -- what it holds --------------------------------------------------------------------------
+
+    def own_pids(self) -> set[int]:
+        """Return the processes that are no actors: spares and fork servers. Any thread."""
+        return set(self._ask_loop(self.launcher.pids))
+
+    def own_descriptors(self) -> set[int]:
+        """Return the descriptors that do not belong to an actor. Any thread."""
+        held = {self._life_write, self.settings.lifeline, *self.loop.descriptors()}
+        return held | set(self._ask_loop(self.launcher.descriptors))
+
+    def actors(self) -> list[str]:
+        """Name the actors and trees that are there. Any thread."""
+        trees = [f"supervisor {tree.name}" for tree in self.trees]
+        return trees + [self.name_of(incarnation.urn) for incarnation in list(self._incarnations)]
+
+    def _ask_loop(self, function: Any) -> Any:
+        future = ReplyFuture()
+        self.loop.call_soon(lambda: future.succeed(function()))
+        return future.get(timeout=10.0)
+
     # -- the end --------------------------------------------------------------------------------
 
     def stop(self, timeout: float = 30.0) -> None:
@@ -248,6 +269,11 @@ def application() -> Application:
             if _application is None:
                 _application = Application(current_settings())
                 context.set_node(_application)
+    return _application
+
+
+def current() -> Application | None:
+    """Return the application's node if it was made."""
     return _application
 
 

@@ -110,6 +110,10 @@ class Channel:
             self._sock.close()
         self._fail_all(down)
 
+    def fileno(self) -> int:
+        """Return the descriptor of the socket; -1 once it is closed."""
+        return self._sock.fileno()
+
     def discard(self) -> None:
         """Close the descriptor in a forked copy of the process."""
         self._sock.close()

@@ -172,6 +172,10 @@ class ChildProcess:
         """Tell whether the process is known to be dead."""
         return self._dead
 
+    def descriptors(self) -> set[int]:
+        """Return the descriptors that are held for this process."""
+        return {fd for fd in (self.channel.fileno(), self._pidfd, self._sentinel) if fd is not None}
+
     def discard(self) -> None:
         """Close our descriptors in a forked copy of the application."""
         self.channel.discard()

@@ -47,5 +47,8 @@ class Launcher(Protocol):
     def pids(self) -> list[int]:
         """Return the processes that are no actors: spares and fork servers."""
 
+    def descriptors(self) -> set[int]:
+        """Return the descriptors that are held for the processes of `pids`."""
+
     def discard(self) -> None:
         """Close our descriptors in a forked copy of the application."""

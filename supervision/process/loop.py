@@ -112,6 +112,10 @@ class Loop:
         if not self.on_thread:
             self._thread.join(timeout)
 
+    def descriptors(self) -> set[int]:
+        """Return the descriptors that the loop itself holds."""
+        return {self.poller.fileno(), self._wake_read, self._wake_write}
+
     def discard(self) -> None:
         """Close the descriptors in a forked copy, where the thread does not exist."""
         self._running = False

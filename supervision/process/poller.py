@@ -33,6 +33,9 @@ class Poller(Protocol):
     def wait(self, timeout: float | None) -> list[tuple[int, int]]:
         """Return (descriptor, READ | WRITE) pairs; errors and hang-ups count as READ."""
 
+    def fileno(self) -> int:
+        """Return the descriptor of the poller itself; -1 where it has none."""
+
     def close(self) -> None:
         """Give back the descriptor of the poller itself."""
 
@@ -67,6 +70,10 @@ class EpollPoller:
             (fd, (READ if mask & ~select.EPOLLOUT else 0) | (WRITE if mask & select.EPOLLOUT else 0))
             for fd, mask in ready
         ]
+
+    def fileno(self) -> int:
+        """Return the descriptor of the poller itself."""
+        return self._epoll.fileno()
 
     def close(self) -> None:
         """Give back the descriptor of the poller itself."""
@@ -107,6 +114,11 @@ class SelectorPoller:
             (key.fd, (READ if mask & selectors.EVENT_READ else 0) | (WRITE if mask & selectors.EVENT_WRITE else 0))
             for key, mask in self._selector.select(timeout)
         ]
+
+    def fileno(self) -> int:
+        """Return the descriptor of the poller itself; -1 where it has none."""
+        fileno = getattr(self._selector, "fileno", None)
+        return fileno() if fileno is not None else -1
 
     def close(self) -> None:
         """Give back the descriptor of the poller itself."""

@@ -90,6 +90,11 @@ class SpawnLauncher:
         """Return the processes that are no actors yet."""
         return [waiting.process.pid for waiting in self._waiting if waiting.process is not None]
 
+    def descriptors(self) -> set[int]:
+        """Return the descriptors that are held for the processes of `pids`."""
+        held = [waiting.process.descriptors() for waiting in self._waiting if waiting.process is not None]
+        return set().union(*held)
+
     def discard(self) -> None:
         """Close our descriptors in a forked copy of the application."""
         for waiting in self._waiting:

@@ -131,6 +131,12 @@ class ZygoteLauncher:
         spares = [spare.process.pid for spare in [*self._ready, *self._unready] if spare.process is not None]
         return spares + [zygote.pid for zygote in self._zygotes()] + self._fallback.pids()
 
+    def descriptors(self) -> set[int]:
+        """Return the descriptors that are held for the processes of `pids`."""
+        spares = [spare.process for spare in [*self._ready, *self._unready] if spare.process is not None]
+        zygotes = {zygote.fileno() for zygote in self._zygotes()}
+        return zygotes.union(self._fallback.descriptors(), *(process.descriptors() for process in spares))
+
     def discard(self) -> None:
         """Close our descriptors in a forked copy of the application."""
         for spare in [*self._ready, *self._unready]:

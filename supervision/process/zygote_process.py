@@ -84,6 +84,10 @@ class ZygoteProcess:
         if not self._closed:
             self._control.shutdown(socket.SHUT_RDWR)
 
+    def fileno(self) -> int:
+        """Return the descriptor of the control socket; -1 once it is closed."""
+        return self._control.fileno()
+
     def discard(self) -> None:
         """Close the descriptor in a forked copy of the application."""
         self._control.close()
