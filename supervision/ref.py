@@ -49,6 +49,9 @@ class Target(Protocol):
     def pid(self) -> int | None:
         """Return the process id, None while there is none."""
 
+    def number(self) -> int:
+        """Return which incarnation lives."""
+
 
 class Ref(pykka.ActorRef[Any]):
     """Refer to an actor in a process of its own, as Pykka's `ActorRef` does to one in this process.
@@ -146,6 +149,19 @@ class Ref(pykka.ActorRef[Any]):
     def address(self) -> Address:
         """What names the actor in every process: (URN, incarnation or 0)."""
         return self._target.address()
+
+    def following(self) -> Ref:
+        """Return a ref to the same actor that follows its restarts."""
+        return self._at(0)
+
+    def pinned(self) -> Ref:
+        """Return a ref to the present incarnation alone; `ActorDeadError` once it is gone."""
+        return self._at(self._target.number())
+
+    def _at(self, number: int) -> Ref:
+        from supervision.process import context  # knows the way in this kind of process
+
+        return context.node().ref((self.actor_urn, number))
 
     @property
     def pid(self) -> int | None:

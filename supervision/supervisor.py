@@ -19,6 +19,7 @@ from supervision.process import context
 from supervision.process.application import Application, application
 from supervision.process.slot import SlotTarget
 from supervision.ref import Ref
+from supervision.rendering import describe_tree, render
 from supervision.spec import ChildSpec, SupervisorFlags, child
 from supervision.tree.call_runner import IGNORE
 from supervision.tree.nested_runner import NestedRunner
@@ -165,7 +166,7 @@ class SupervisorRef:
             RequestError: the id exists: `("already_started", ref)` or `"already_present"`.
             StartError: the start failed; nothing is kept.
         """
-        given = child(spec, **overrides) if overrides else _spec(spec)
+        given = child(spec, **overrides) if overrides else spec if self._is_simple() else _spec(spec)
         return self._request(decisions.StartChild(given))
 
     def terminate_child(self, target: Any) -> None:
@@ -281,6 +282,12 @@ class SupervisorRef:
         return future.get()  # type: ignore[no-any-return]
 
     @property
+    def gave_up(self) -> bool:
+        """Tell whether it ended since its children failed too often."""
+        performer = self._performer()
+        return performer is not None and performer.gave_up
+
+    @property
     def reason(self) -> ExitReason | None:
         """Why it ended; None while it runs."""
         performer = self._performer()
@@ -299,6 +306,14 @@ class SupervisorRef:
 
         self._app.loop.call_soon(begin)
         return future
+
+    def render(self) -> str:
+        """Return the tree drawn as text: states, pids, restarts, memory."""
+        return render(self._on_loop(_described), os.getpid())
+
+    def _is_simple(self) -> bool:
+        performer = self._performer()
+        return performer is not None and performer.state.mode == "simple"
 
     # -- plumbing -------------------------------------------------------------------------------
 
@@ -340,6 +355,12 @@ class SupervisorRef:
 
     def __repr__(self) -> str:
         return f"<SupervisorRef {self.name}>"
+
+
+def _described(performer: Performer) -> ReplyFuture:
+    future = ReplyFuture()
+    future.succeed(describe_tree(performer))
+    return future
 
 
 def _is_alive(target: Any) -> bool:

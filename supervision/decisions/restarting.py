@@ -95,6 +95,8 @@ def _attempt_within_budget(turn: Turn, child: Child, own_budget: tuple[int, floa
 def _revive(turn: Turn, child: Child) -> None:
     purpose = Reviving(child.key, child.pid)
     if turn.dynamic:
+        # It keeps its former pid, by which a request may still name it if this start fails.
+        turn.restarting(child, child.pid)
         begin(turn, purpose, starts=(child.key,))
         return
     turn.undefine(child)

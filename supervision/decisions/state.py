@@ -205,7 +205,8 @@ def initial(
         seed: of the jitter's random numbers.
 
     Raises:
-        SpecError: with `("supervisor_data", E)`, `("start_spec", E)` or `("bad_start_spec", specs)`.
+        SpecError: with `("supervisor_data", E)`, `("start_spec", E)` or `("bad_start_spec", specs)`, where E
+            is the reason of `validate_flags` or `validate_child`.
     """
     checked = _flags(flags, mode)
     restarts = Restarts(checked.intensity, checked.period)

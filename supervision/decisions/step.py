@@ -33,6 +33,10 @@ def step(state: State, event: Event, now: float) -> tuple[State, tuple[Action, .
         state: of `initial` or of the last step.
         event: what happened.
         now: monotonic seconds; never before an earlier step's.
+
+    Returns:
+        The next state, and the actions in the order in which they must be performed. Any thread, as long as
+        the steps of one machine follow each other.
     """
     turn = Turn(state, now)
     _receive(turn, event)

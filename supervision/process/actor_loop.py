@@ -53,14 +53,15 @@ class ActorLoop:
 
     Args:
         link: the way to the application.
+        node: this process' node.
         actor_class: the actor's class.
         orders: what the promotion said: urn, incarnation, name, args, kwargs, interests, log_level.
     """
 
-    def __init__(self, link: Link, actor_class: type[Any], orders: dict[str, Any]) -> None:
+    def __init__(self, link: Link, node: ChildNode, actor_class: type[Any], orders: dict[str, Any]) -> None:
         self.link = link
+        self.node = node
         self.timers = Timers()
-        self.node = ChildNode(link, (str(orders["urn"]), int(orders.get("incarnation", 1))))
         self._class = actor_class
         self._orders = orders
         self._actor: Any = None
@@ -71,7 +72,6 @@ class ActorLoop:
         """Construct the actor, run it, tell why it ended; return the process' exit code. Main thread."""
         rehearsal = bool(self._orders.get("rehearsal"))
         if not rehearsal:
-            self.node.enter()
             child_telemetry.enter(self.link, self._orders)
         try:
             if not self._start():

@@ -25,7 +25,7 @@ from supervision.process.loop import Loop, Timer
 from supervision.process.outbox import Outbox
 from supervision.process.poller import READ, WRITE
 from supervision.process.protocol import ASK, ERROR, REPLY, REPLY_FOR, TELL
-from supervision.process.waiter import Pending, Waiter
+from supervision.process.waiter import Pending, Waiter, as_error
 from supervision.process.wire import Codec
 
 __all__ = ["Channel"]
@@ -217,14 +217,14 @@ class Channel:
                     break
                 if self._receive(0):
                     self._handle_frames()
+                    if self._arrived:  # the answer may depend on them: they do not wait for it
+                        self._loop.call_soon(self._deliver)
         except ProtocolError as error:
             self._break(error)
         finally:
             self._asker_reads = False
             self._poll()
             self._read_lock.release()
-            if self._arrived:
-                self._loop.call_soon(self._deliver)
 
     def _wait_readable(self, deadline: float) -> bool:
         if self._readable is None:
@@ -313,10 +313,8 @@ class Channel:
             pending.succeed(content[2])
         elif content[0] == REPLY_FOR:
             pending.succeed(content)
-        elif isinstance(content[2], BaseException):
-            pending.fail(content[2])
         else:
-            raise ProtocolError("an error reply must hold an exception")
+            pending.fail(as_error(content[2]))
 
     def _deliver(self) -> None:
         """Hand over what arrived, in order, each frame once. Loop thread only."""

@@ -164,3 +164,6 @@ class RemoteTarget:
         """Return the process id, None while there is none."""
         return self._node.call("pid", list(self._address)).get()  # type: ignore[no-any-return]
 
+    def number(self) -> int:
+        """Return which incarnation lives."""
+        return self._address[1] or self._node.call("number", list(self._address)).get()  # type: ignore[no-any-return]

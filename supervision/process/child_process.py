@@ -142,7 +142,7 @@ class ChildProcess:
         if self._reap is not None:
             self._status = self._reap()
             self.status_comes = False
-        if self._said is not None or not self.status_comes:
+        if not self.status_comes:
             self._finish()
         else:
             self._loop.call_later(_STATUS_SECONDS, self._finish)

@@ -22,6 +22,7 @@ from typing import Any, Final
 
 from supervision.process import context, lifeline
 from supervision.process.actor_loop import ActorLoop
+from supervision.process.child_node import ChildNode
 from supervision.process.frames import frame
 from supervision.process.link import Link
 from supervision.process.protocol import ASK, PROMOTE, READY, START_FAILED, STOP
@@ -64,8 +65,11 @@ def run_spawned(sock: socket.socket, life: Any, settings: dict[str, object]) -> 
         os._exit(code)
 
 
-def promote(link: Link) -> int:
+def promote(link: Link, *, rehearsal: bool = False) -> int:
     """Wait for the message that makes this spare an actor, run the actor, return the exit code."""
+    node = ChildNode(link, ("", 0))
+    if not rehearsal:
+        node.enter()  # before anything is read: the arguments may hold refs
     content = link.next(None)
     if content is None or content[0] != PROMOTE or not isinstance(content[1], dict):
         return 1
@@ -77,7 +81,8 @@ def promote(link: Link) -> int:
     except BaseException as error:
         link.send([START_FAILED, "error", error])
         return 1
-    return ActorLoop(link, actor_class, orders).run()
+    node.address = (str(orders["urn"]), int(orders.get("incarnation", 1)))
+    return ActorLoop(link, node, actor_class, orders).run()
 
 
 def rehearse() -> None:
@@ -91,7 +96,7 @@ def rehearse() -> None:
             [STOP, 0, "normal"],
         ):
             ours.sendall(frame(codec.encode(content)))
-        promote(Link(theirs, codec))
+        promote(Link(theirs, codec), rehearsal=True)
     finally:
         ours.close()
         theirs.close()

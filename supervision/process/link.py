@@ -20,7 +20,7 @@ from collections.abc import Callable
 from supervision.errors import ProtocolError
 from supervision.process.frames import FrameReader, frame
 from supervision.process.protocol import ERROR, REPLY, REPLY_FOR
-from supervision.process.waiter import Pending, Waiter
+from supervision.process.waiter import Pending, Waiter, as_error
 from supervision.process.wire import Codec
 
 __all__ = ["Link"]
@@ -185,7 +185,7 @@ class Link:
         if content[0] == REPLY:
             pending.succeed(content[2])
         elif content[0] == ERROR:
-            pending.fail(content[2] if isinstance(content[2], BaseException) else ProtocolError("no exception"))
+            pending.fail(as_error(content[2]))
         else:
             self._unpack(pending, content)
 
@@ -194,4 +194,4 @@ class Link:
         if content[2]:
             pending.succeed(value)
         else:
-            pending.fail(value if isinstance(value, BaseException) else ProtocolError("no exception"))
+            pending.fail(as_error(value))

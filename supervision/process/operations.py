@@ -41,6 +41,7 @@ class Operations:
             "stop": self._stop,
             "alive": self._alive,
             "pid": self._pid,
+            "number": self._number,
             "class": self._class,
             "attributes": self._attributes,
             "monitor": self._monitor,
@@ -98,6 +99,9 @@ class Operations:
     def _pid(self, _asker: Incarnation | None, address: Any) -> int | None:
         way = self._slot(address).way
         return None if way is None else way.pid
+
+    def _number(self, _asker: Incarnation | None, address: Any) -> int:
+        return self._slot(address).number
 
     def _class(self, _asker: Incarnation | None, address: Any) -> str:
         return class_path(self._slot(address).actor_class)
@@ -193,25 +197,25 @@ class Operations:
 
     # -- names ----------------------------------------------------------------------------------
 
-    def _register(self, asker: Incarnation | None, registry: str, key: Any, address: Any, value: Any) -> None:
+    def _register(self, asker: Incarnation | None, registry: Any, key: Any, address: Any, value: Any) -> None:
         from supervision.registry import registry_named
 
         mine = [asker.urn, asker.number] if asker is not None and address is None else address
         registry_named(registry).add(self._app, key, (mine[0], mine[1]), value)
 
-    def _unregister(self, asker: Incarnation | None, registry: str, key: Any, address: Any) -> None:
+    def _unregister(self, asker: Incarnation | None, registry: Any, key: Any, address: Any) -> None:
         from supervision.registry import registry_named
 
         mine = [asker.urn, asker.number] if asker is not None and address is None else address
         registry_named(registry).remove(key, mine[0])
 
-    def _whereis(self, _asker: Incarnation | None, registry: str, key: Any) -> Ref | None:
+    def _whereis(self, _asker: Incarnation | None, registry: Any, key: Any) -> Ref | None:
         from supervision.registry import registry_named
 
         found = registry_named(registry).entries(key)
         return self._app.ref(found[0][0]) if found else None
 
-    def _members(self, _asker: Incarnation | None, registry: str, key: Any) -> list[Any]:
+    def _members(self, _asker: Incarnation | None, registry: Any, key: Any) -> list[Any]:
         from supervision.registry import registry_named
 
         return [[self._app.ref(address), value] for address, value in registry_named(registry).entries(key)]

@@ -311,3 +311,7 @@ class SlotTarget:
         if way is None or (self._pinned and self._pinned != self.slot.number):
             return None
         return way.pid
+
+    def number(self) -> int:
+        """Return which incarnation lives."""
+        return self._pinned or self.slot.number

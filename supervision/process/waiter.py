@@ -5,7 +5,22 @@ from __future__ import annotations
 import threading
 from typing import Protocol
 
-__all__ = ["Pending", "Waiter"]
+from supervision.errors import ProtocolError, RemoteError
+
+__all__ = ["Pending", "Waiter", "as_error"]
+
+
+def as_error(value: object) -> Exception:
+    """Return what an asker is to raise for an error reply.
+
+    `SystemExit` or `KeyboardInterrupt` of a handler must not end the asker's program as well, so these
+    arrive as `RemoteError`.
+    """
+    if isinstance(value, Exception):
+        return value
+    if isinstance(value, BaseException):
+        return RemoteError(type(value).__name__, str(value), str(value.__cause__ or ""))
+    return ProtocolError(f"an error reply must hold an exception, not {type(value).__name__}")
 
 
 class Pending(Protocol):

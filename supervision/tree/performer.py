@@ -72,6 +72,7 @@ class Performer:
         self._told: list[Callable[[], None]] = []
         self._watchers: list[Callable[[ExitReason], None]] = []
         self.reason: ExitReason | None = None
+        self.gave_up = False
 
     # -- events ---------------------------------------------------------------------------------
 
@@ -253,6 +254,7 @@ class Performer:
 
     def _report(self, action: decisions.Report) -> None:
         reason = action.reason
+        self.gave_up = self.gave_up or action.context == "shutdown"
         fields = offender_fields(action.offender)
         if isinstance(reason, ExitReason) and reason.text:
             fields["text"] = reason.text

@@ -89,6 +89,7 @@ class Blocking:
         self.running: dict[Pid, tuple[Sup, Behaviour, Sup | None]] = {}
         self.last: dict[str, Pid] = {}
         self.sups: list[Sup] = []
+        self.held: list[tuple[Sup, Entry]] = []
 
     # --- the Backend -----------------------------------------------------------------------------------
 
@@ -129,16 +130,18 @@ class Blocking:
         self.now += seconds
 
     def settle(self) -> None:
-        """Handle what is in the mailboxes; an attempt of a held child just waits for the next time."""
-        held = []
-        while (sup := next((sup for sup in self.sups if sup.mailbox and not sup.ended), None)) is not None:
-            message = sup.mailbox.pop(0)
-            if isinstance(message, Entry) and self._is_held(message):
-                held.append((sup, message))
+        """Handle what is in the mailboxes; a held child is tried once, and then again the next time."""
+        for sup, entry in self.held:
+            sup.mailbox.append(entry)
+        tried: list[Entry] = []
+        self.held = []
+        while (busy := next((sup for sup in self.sups if sup.mailbox and not sup.ended), None)) is not None:
+            message = busy.mailbox.pop(0)
+            if isinstance(message, Entry) and self._is_held(message) and message in tried:
+                self.held.append((busy, message))
             else:
-                self._handle(sup, message)
-        for sup, message in held:
-            sup.mailbox.append(message)
+                tried += [message] if isinstance(message, Entry) else []
+                self._handle(busy, message)
 
     def sup_state(self) -> Any:
         ended = self.sups[0].ended

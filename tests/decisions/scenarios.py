@@ -71,7 +71,7 @@ def scenarios(draw: st.DrawFn) -> Json:
     """Draw a scenario; each kind is about one of the recorded categories."""
     kind = draw(st.sampled_from(["basic", "startfail", "retry", "burst", "hold", "nested"]))
     chosen = draw(flags([1_000_000] if kind == "hold" else [0, 1, 2, 3, 8, 20]))
-    starts = {
+    starts: st.SearchStrategy[Json] = {
         "startfail": FIRST_STARTS,
         "retry": STARTS,
         "nested": st.one_of(st.just([]), STARTS),
@@ -95,7 +95,7 @@ def nested(draw: st.DrawFn, children: list[Json], chosen: Json) -> Json:
         names.append(child["id"])
         if draw(st.booleans()):
             inner = draw(flags([0, 1, 2]))
-            starts = st.one_of(st.just([]), STARTS)
+            starts: st.SearchStrategy[Json] = st.one_of(st.just([]), STARTS)
             grandchildren = draw(families("xy", inner, starts))
             names += [f"{child['id']}/{grandchild['id']}" for grandchild in grandchildren]
             kept = {key: child[key] for key in ("id", "restart", "significant") if key in child}
@@ -117,7 +117,9 @@ def operations(draw: st.DrawFn, names: list[str], children: list[Json], burst: b
         case "exit":
             return ["exit_child", draw(st.sampled_from(workers)), draw(REASONS)]
         case "request":
-            name = draw(st.sampled_from(["terminate_child", "restart_child", "delete_child", "get_childspec"]))
+            name = draw(
+                st.sampled_from(["terminate_child", "restart_child", "delete_child", "get_childspec"])
+            )
             return [name, draw(st.sampled_from([*names, "zz"]))]
         case "ask":
             name = draw(st.sampled_from(["which_children", "count_children"]))

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from supervision.decisions import (
     Answer,
     Boot,
+    Call,
     CountChildren,
     DeleteChild,
     Event,
@@ -37,14 +38,16 @@ from supervision.decisions import (
     initial,
     step,
 )
+from supervision.decisions.state import Ending, RollingBack
 from supervision.exits import KILLED, NORMAL, SHUTDOWN, ExitReason, crash, shutdown
-from supervision.spec import Backoff, ChildSpec
+from supervision.spec import Backoff, ChildSpec, Restart
 from tests.conformance.scenario import play
 from tests.conformance.simulation import Simulation
 from tests.decisions.blocking import Blocking
 from tests.decisions.driver import function
 from tests.decisions.scenarios import scenarios
 
+RESTARTS: list[Restart] = ["permanent", "transient", "temporary"]
 SLOW_TO_DRAW = [HealthCheck.too_slow, HealthCheck.data_too_large]
 ENDS = st.sampled_from([NORMAL, SHUTDOWN, shutdown("x"), KILLED, crash("boom")])
 
@@ -61,7 +64,7 @@ def test_the_machine_does_what_a_blocking_supervisor_does(scenario: Any) -> None
 
 @st.composite
 def specs(draw: st.DrawFn, name: int, extras: bool) -> ChildSpec:
-    restart = draw(st.sampled_from(["permanent", "transient", "temporary"]))
+    restart: Restart = draw(st.sampled_from(RESTARTS))
     more: dict[str, Any] = {}
     if extras:
         more["backoff"] = draw(st.sampled_from([None, Backoff()]))
@@ -103,6 +106,7 @@ class World:
         self.requests = 0
         self.number = 0
         self.answers: Counter[Any] = Counter()
+        self.last_stop = 10**9
 
     def run(self) -> None:
         self.feed(Boot())
@@ -126,7 +130,8 @@ class World:
     def outcome(self, key: Any) -> Event:
         self.number += 1
         good = Started(key, f"p{self.number}")
-        return self.data.draw(st.sampled_from([good, good, good, Ignored(key), StartFailed(key, "boom")]))
+        outcomes: list[Event] = [good, good, good, Ignored(key), StartFailed(key, "boom")]
+        return self.data.draw(st.sampled_from(outcomes))
 
     def choose(self) -> Event:
         options: list[Any] = ["request", "odd"]
@@ -152,15 +157,26 @@ class World:
         """Return events that nobody expects, but no outcome of a start that is due."""
         reason: ExitReason = NORMAL
         events: list[Any] = [Boot(), Exited(0, "stranger", reason), Exited("zz", "zz", reason), "hello"]
-        return [*events, Retry(0, 999), TimerFired(999), Started("zz", "zz"), StartFailed("zz", 1), Ignored("zz")]
+        return [
+            *events,
+            Retry(0, 999),
+            TimerFired(999),
+            Started("zz", "zz"),
+            StartFailed("zz", 1),
+            Ignored("zz"),
+        ]
 
     def request(self) -> Event:
         self.requests += 1
         pids = [*self.pids, "stranger"]
         name = self.data.draw(st.sampled_from([0, 1, 2, 7, *pids]))
         by_pid = self.data.draw(st.booleans())
-        dynamic = {"id": name, "start": function, "restart": self.data.draw(st.sampled_from(["permanent", "x"]))}
-        calls = [
+        dynamic = {
+            "id": name,
+            "start": function,
+            "restart": self.data.draw(st.sampled_from(["permanent", "x"])),
+        }
+        calls: list[Call] = [
             StartChild(() if self.state.mode == "simple" else dynamic),
             TerminateChild(name, by_pid),
             RestartChild(name),
@@ -197,12 +213,21 @@ class World:
                 assert self.pids.get(pid) == key, "a stop of somebody who is not there"
                 assert pid not in self.asked, "asked twice"
                 self.asked[pid] = key
+                self.note_order(key)
             case Answer(request_id):
                 self.answers[request_id] += 1
             case SendSelf(event):
                 self.retries.append(event)
             case SetTimer(token):
                 self.tokens.append(token)
+
+    def note_order(self, key: Any) -> None:
+        """Check that the end, or the roll-back of a failed start, goes from the last child to the first."""
+        work = self.state.work
+        if work is not None and work.phase == "stop" and isinstance(work.purpose, Ending | RollingBack):
+            at = list(self.state.children).index(key)
+            assert at < self.last_stop, "a stop out of order"
+            self.last_stop = at
 
     def check(self) -> None:
         state = self.state
