@@ -52,9 +52,9 @@ def retry(turn: Turn, event: Retry) -> None:
 
 def timer_fired(turn: Turn, event: TimerFired) -> None:
     """Restart the child that has waited for this timer."""
-    child = turn.children.get(turn.timers.get(event.token))
-    if child is None or child.token != event.token:
+    if event.token not in turn.timers:
         return
+    child = turn.children[turn.timers[event.token]]
     turn.expire(event.token)
     _attempt(turn, child)
 

@@ -136,6 +136,11 @@ class Work:
     outstanding: int = 0
     wrong: tuple[tuple[ExitReason, int], ...] = ()
 
+    @property
+    def coming(self) -> tuple[Hashable, ...]:
+        """Return the keys that are still to be started, in order, the one whose outcome is due included."""
+        return self.starts[self.started - 1 if self.phase == "start" else self.started :]
+
 
 @dataclass(frozen=True, slots=True)
 class State:

@@ -37,8 +37,6 @@ __all__ = ["Application", "application", "current", "running", "shutdown"]
 
 logger = logging.getLogger("supervision")
 
-_LEARN_SECONDS = 0.002
-
 
 class Application:
     """Be what `context.node()` returns in a process that hosts no actor. Made once, by `application()`.
@@ -150,8 +148,6 @@ class Application:
 
     def hear_import(self, module: str, seconds: float) -> None:
         """Hear how long a promotion spent on importing the actor's module. Loop thread."""
-        if seconds < _LEARN_SECONDS:
-            return
         report_event("child", "import", {"duration": int(seconds * 1e9)}, {"module": module})
         if module == "__main__":
             from supervision.process.orders import main_file

@@ -10,7 +10,9 @@ from __future__ import annotations
 import atexit
 import contextlib
 import faulthandler
+import fcntl
 import importlib.util
+import logging
 import os
 import signal
 import socket
@@ -28,39 +30,71 @@ from supervision.process.link import Link
 from supervision.process.protocol import ASK, PROMOTE, READY, START_FAILED, STOP
 from supervision.process.wire import Codec, Limits, alias_module
 
-__all__ = ["STACKS_SIGNAL", "load_script", "rehearse", "run", "run_spawned"]
+__all__ = ["STACKS_SIGNAL", "load_script", "prepare", "run", "run_spawned"]
+
+_REHEARSALS: Final = 64
+_stacks: int | None = None
+_own: set[int] = set()  # the fork server's own pid, in it alone
 
 STACKS_SIGNAL: Final = signal.SIGRTMAX - 1 if hasattr(signal, "SIGRTMAX") else signal.SIGUSR2
 
 
-def run(sock: socket.socket, life: int, settings: dict[str, object]) -> int:
+def prepare(settings: dict[str, Any]) -> Codec:
+    """Do what all children share, once, before the first fork: each page written later is a copy in each child.
+
+    Sets the signals, registers where stacks go, and plays promotions until the interpreter has adapted
+    its bytecode, which it does by writing into it.
+
+    Args:
+        settings: `limits` (frame bytes, depth) and `rehearse`, as the launcher sent them.
+
+    Returns:
+        The codec for all children.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the application's to act on
+    signal.signal(signal.SIGTERM, _on_terminate)
+    _own.add(os.getpid())
+    if sys.__stderr__ is not None:
+        with contextlib.suppress(ValueError, OSError):
+            faulthandler.enable(sys.__stderr__)
+    if hasattr(os, "memfd_create") and hasattr(faulthandler, "register"):
+        faulthandler.register(STACKS_SIGNAL, file=_reserve_stacks(), all_threads=True, chain=False)
+    codec = Codec(Limits(*settings["limits"]))
+    for _ in range(_REHEARSALS if settings.get("rehearse", True) else 1):
+        rehearse(codec)
+    importlib.util.find_spec("supervision_has_no_such_module")  # fills the caches of all directories on the path
+    return codec
+
+
+def run(sock: socket.socket, life: int, codec: Codec, *, rehearsed: bool) -> int:
     """Live as a spare, then as an actor; return the exit code. The process' main thread.
 
     Args:
         sock: this child's end of its socketpair.
         life: the read end of the application's lifeline.
-        settings: the limits of messages, as the launcher sent them.
+        codec: of `prepare`.
+        rehearsed: whether to play a promotion ahead.
     """
-    with contextlib.suppress(PermissionError):
+    _own.clear()
+    if os.getpgrp() != os.getpid():
         os.setsid()  # a group of its own: Ctrl-C does not reach it, and it can be killed with its offspring
     lifeline.arm(life)
-    _set_signals()
-    stacks = _prepare_stacks()
+    stacks = _open_stacks()
     _offer_to_the_oom_killer()
-    if settings.get("rehearse", True):
-        rehearse()
-    link = Link(sock, Codec(Limits(*settings["limits"])))  # type: ignore[misc]
+    if rehearsed:
+        rehearse(codec)
+    link = Link(sock, codec)
     link.send([READY, os.getpid(), stacks])
     code = promote(link)
     _leave()
     return code
 
 
-def run_spawned(sock: socket.socket, life: Any, settings: dict[str, object]) -> None:
+def run_spawned(sock: socket.socket, life: Any, settings: dict[str, Any]) -> None:
     """Live in an interpreter that multiprocessing spawned. Never returns."""
     code = 1
     try:
-        code = run(sock, os.dup(life.fileno()), settings)
+        code = run(sock, os.dup(life.fileno()), prepare(settings), rehearsed=False)
     finally:
         os._exit(code)
 
@@ -77,7 +111,8 @@ def promote(link: Link, *, rehearsal: bool = False) -> int:
     try:
         began = time.perf_counter()
         actor_class = _find_class(orders)
-        orders["import_seconds"] = time.perf_counter() - began
+        if orders.get("module") is not None:
+            orders["import_seconds"] = time.perf_counter() - began
     except BaseException as error:
         link.send([START_FAILED, "error", error])
         return 1
@@ -85,11 +120,10 @@ def promote(link: Link, *, rehearsal: bool = False) -> int:
     return ActorLoop(link, node, actor_class, orders).run()
 
 
-def rehearse() -> None:
+def rehearse(codec: Codec) -> None:
     """Play a promotion, one message and the end, so that a real one finds its pages and caches warm."""
     ours, theirs = socket.socketpair()
     try:
-        codec = Codec(Limits())
         for content in (
             [PROMOTE, {"class": "supervision.process.rehearsal:Rehearsal", "urn": "urn:rehearsal", "rehearsal": True}],
             [ASK, 1, {"a": 1, "b": "two", "c": [3.0, None, True]}],
@@ -107,7 +141,8 @@ def _find_class(orders: dict[str, object]) -> type:
     if isinstance(path, list):
         sys.path[:] = path
     module_name, _, qualname = str(orders["class"]).partition(":")
-    orders["module"] = module_name
+    loaded = module_name in sys.modules and (module_name != "__main__" or "__mp_main__" in sys.modules)
+    orders["module"] = None if loaded else module_name
     module = load_script(str(orders["main"])) if module_name == "__main__" else importlib.import_module(module_name)
     found: object = module
     for part in qualname.split("."):
@@ -136,35 +171,48 @@ def load_script(path: str) -> ModuleType:
     return module
 
 
-def _set_signals() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the application's to act on
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
-    signal.signal(signal.SIGTERM, _on_terminate)
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())
-
-
 def _on_terminate(_number: int, _stack: object) -> None:
+    if os.getpid() in _own:
+        return  # the fork server: only the application ends it
     # Once: the clean-up that this begins must not be torn by a second one.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     raise SystemExit(128 + signal.SIGTERM)
 
 
-def _prepare_stacks() -> int | None:
-    """Have a signal write all stacks to a file in memory, also while C code holds the GIL; return its descriptor."""
-    if sys.__stderr__ is not None:
-        with contextlib.suppress(ValueError, OSError):
-            faulthandler.enable(sys.__stderr__)
-    if not hasattr(os, "memfd_create"):
+def _reserve_stacks() -> int:
+    """Set aside the number that each child's stack file will have."""
+    global _stacks
+    void = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+    _stacks = fcntl.fcntl(void, fcntl.F_DUPFD_CLOEXEC, 32)
+    os.close(void)
+    return _stacks
+
+
+def _open_stacks() -> int | None:
+    """Give the stacks of this process a file in its memory; return its descriptor.
+
+    A signal then has all stacks written there, also while C code holds the GIL.
+    """
+    if _stacks is None:
         return None
     descriptor = os.memfd_create("supervision-stacks")
-    faulthandler.register(STACKS_SIGNAL, file=descriptor, all_threads=True, chain=False)
-    return descriptor
+    os.dup2(descriptor, _stacks, inheritable=False)
+    os.close(descriptor)
+    return _stacks
 
 
 def _offer_to_the_oom_killer() -> None:
     # Out of memory, one child and not the application should go: it can be started again.
-    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
-        file.write("500")
+    try:
+        descriptor = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
+    except OSError:
+        return
+    try:
+        os.write(descriptor, b"500")
+    except OSError as error:
+        logging.getLogger("supervision").debug("oom_score_adj: %s", error)
+    finally:
+        os.close(descriptor)
 
 
 def _leave() -> None:

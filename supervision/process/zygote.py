@@ -19,10 +19,12 @@ import signal
 import socket
 import sys
 import traceback
+from typing import Any
 
 import msgpack
 
-from supervision.process import host, lifeline
+from supervision.process import host
+from supervision.process.wire import Codec
 
 __all__ = ["SCRIPT", "main"]
 
@@ -42,7 +44,8 @@ class Zygote:
         self._control = control
         self._life = life
         self._children: set[int] = set()
-        self._settings: dict[str, object] = {}
+        self._settings: dict[str, Any] = {}
+        self._codec = Codec()
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_read, False)
         os.set_blocking(self._wake_write, False)
@@ -77,10 +80,10 @@ class Zygote:
     def _prepare(self) -> None:
         data = self._control.recv(_MESSAGE)
         self._settings = msgpack.unpackb(data)
-        sys.path[:] = self._settings["sys_path"]  # type: ignore[assignment]
-        sys.argv[:] = self._settings["argv"]  # type: ignore[assignment]
+        sys.path[:] = self._settings["sys_path"]
+        sys.argv[:] = self._settings["argv"]
         failed = {}
-        for name in self._settings["preload"]:  # type: ignore[attr-defined]
+        for name in self._settings["preload"]:
             try:
                 if name.startswith(SCRIPT):
                     host.load_script(name.removeprefix(SCRIPT))
@@ -88,7 +91,7 @@ class Zygote:
                     importlib.import_module(name)
             except BaseException:
                 failed[name] = traceback.format_exc(limit=-3)
-        host.rehearse()
+        self._codec = host.prepare(self._settings)
         threads = _threads()
         gc.collect()
         gc.freeze()
@@ -155,7 +158,7 @@ class Zygote:
             os.close(self._wake_write)
             self._control.close()
             ours.close()
-            code = host.run(theirs, self._life, self._settings)
+            code = host.run(theirs, self._life, self._codec, rehearsed=self._settings["rehearse"])
         except BaseException:
             traceback.print_exc()
         finally:
@@ -234,8 +237,7 @@ def _target(fd: int) -> str:
 
 def main(argv: list[str]) -> None:
     """Serve the application behind the two inherited descriptors."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)  # only the application ends this process
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # only the application ends this process
     control = socket.socket(fileno=int(argv[0]))
     Zygote(control, int(argv[1])).run()
 

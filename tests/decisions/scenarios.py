@@ -80,9 +80,12 @@ def scenarios(draw: st.DrawFn) -> Json:
     names = [child["id"] for child in children]
     if kind == "hold":
         children[0] = {**children[0], "starts": ["ok", "hold"]}
+        names += names[:1] * 3
     if kind == "nested":
         children, names = draw(nested(children, chosen))
     ops = draw(st.lists(operations(names, children, burst=kind == "burst"), max_size=10))
+    if kind == "hold":
+        ops = [["exit_child", names[0], "crash"], *ops]
     return {"name": kind, "cat": kind, "flags": chosen, "children": children, "ops": ops}
 
 
@@ -113,7 +116,7 @@ def operations(draw: st.DrawFn, names: list[str], children: list[Json], burst: b
     choices = ["exit", "exit", "exit", "request", "request", "ask", "add", "release"]
     match draw(st.sampled_from(["burst"] * 6 + choices if burst else choices)):
         case "burst":
-            return ["exit_many", draw(st.permutations(workers))[:3], draw(REASONS)]
+            return ["exit_many", draw(st.permutations(sorted(set(workers))))[:3], draw(REASONS)]
         case "exit":
             return ["exit_child", draw(st.sampled_from(workers)), draw(REASONS)]
         case "request":

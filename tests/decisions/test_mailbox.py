@@ -217,3 +217,49 @@ def test_steps_leave_old_states_as_they_were() -> None:
     assert repr(old) == before
     assert step(old, Exited("a", "p1", CRASH), 0.0) == step(old, Exited("a", "p1", CRASH), 0.0)
     assert initial({}, []) == initial({}, [])
+
+
+def test_work_tells_who_is_coming() -> None:
+    """In a group restart everybody while others are still stopped, then those that have not started."""
+    driver = Driver(spec("a"), spec("b"), spec("c"), strategy="one_for_all").up()
+
+    def coming() -> tuple[object, ...]:
+        return () if driver.state.work is None else driver.state.work.coming
+
+    driver.crash("a")
+    assert coming() == ("a", "b", "c")
+    driver.feed(Exited("c", "p3", SHUTDOWN), Exited("b", "p2", SHUTDOWN))
+    assert coming() == ("a", "b", "c")
+    driver.feed(Started("a", "p4"))
+    assert coming() == ("b", "c")
+    driver.serve()
+    assert coming() == ()
+
+
+def test_a_report_names_the_former_process_of_the_child_it_is_about() -> None:
+    """The one that crashed had a process, its sibling's was stopped in good order before its start failed."""
+    driver = Driver(spec("a"), spec("b"), strategy="one_for_all").up()
+    driver.crash("a")
+    driver.feed(Exited("b", "p2", SHUTDOWN), Started("a", "p3"), StartFailed("b", "boom"))
+    assert [report.offender.pid for report in driver.of(Report)] == [None]
+    driver = Driver(spec("a"), spec("b"), strategy="one_for_all").up()
+    driver.crash("a")
+    driver.feed(Exited("b", "p2", SHUTDOWN), StartFailed("a", "boom"))
+    assert [report.offender.pid for report in driver.of(Report)] == ["p1"]
+
+
+def test_a_retry_is_for_the_failure_that_queued_it() -> None:
+    """A child terminated, started and failed again is not tried by the retry of the first failure."""
+    driver = Driver(spec("a")).up()
+    driver.crash("a")
+    driver.feed(StartFailed("a", "boom"))
+    (stale,) = driver.retries()
+    driver.ask(1, TerminateChild("a"))
+    driver.ask(2, RestartChild("a"))
+    driver.serve()
+    driver.crash("a")
+    driver.feed(StartFailed("a", "boom"))
+    (fresh,) = driver.retries()
+    assert driver.feed(stale) == ()
+    driver.feed(fresh)
+    assert driver.starts() == ["a"]

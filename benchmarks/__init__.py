@@ -1,0 +1,1 @@
+"""Measure what the README promises, each figure beside its floor: `python -m benchmarks NAME`."""

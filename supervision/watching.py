@@ -1,0 +1,64 @@
+"""Watching actors from the application's own code: monitors, links, timed messages.
+
+Inside an actor use its methods of the same names.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from supervision.messages import Down
+from supervision.process.application import application
+from supervision.process.loop import Timer
+from supervision.ref import Ref
+from supervision.reporter import reporter
+
+__all__ = ["demonitor", "link", "monitor", "send_after"]
+
+
+def monitor(ref: Ref, notify: Callable[[Down], object] | Any) -> int:
+    """Hear once that an actor is gone.
+
+    Args:
+        ref: the actor; a ref that follows restarts means its present incarnation.
+        notify: called with a `Down` on the reports' thread, or a ref, which is told it. At once, with
+            reason `noproc`, when the actor is gone already.
+
+    Returns:
+        The monitor's number, for `demonitor`.
+    """
+    number: int = application().call("monitor", list(ref.address), notify).get()
+    return number
+
+
+def demonitor(number: int) -> None:
+    """Undo a monitor: nothing is told any more."""
+    application().call("demonitor", number).get()
+
+
+def link(one: Ref, two: Ref) -> None:
+    """Tie two actors: an abnormal end of one ends the other, unless that traps exits."""
+    application().call("link", list(one.address), list(two.address)).get()
+
+
+def send_after(ref: Any, delay: float, message: Any) -> Timer:
+    """Send a message later.
+
+    Args:
+        ref: whom: any ref.
+        delay: seconds.
+        message: what to send.
+
+    Returns:
+        A timer whose `cancel()` makes it void. An actor that is gone by then is not told, silently.
+    """
+    if not (delay >= 0 and math.isfinite(delay)):
+        raise ValueError(f"delay is {delay!r}; seconds from 0 up are expected")
+    return application().loop.call_later(delay, lambda: reporter.put(lambda: _tell(ref, message)))
+
+
+def _tell(ref: Any, message: Any) -> None:
+    if ref.is_alive():
+        ref.tell(message)
