@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from benchmarks.actors import Known
 from benchmarks.floors import FloorChild, FloorServer, notice_and_round_trip
+from benchmarks.memory import read_memory
 from benchmarks.options import Options
 from benchmarks.report import Report, Target
 from benchmarks.runtime import runtime, settled_descriptor_count
@@ -78,8 +79,12 @@ def run(options: Options, report: Report) -> None:
 
 
 def _measure(options: Options, report: Report, losses: Losses, floor: Floor) -> None:
-    report.header("one for one, two spares", *_COLUMNS)
     with children(1, losses) as refs:
+        size = read_memory(refs[0].pid).own
+        report.figure("child_uss_mb", size / 1e6)
+        report.figure("floor_uss_mb", floor.match(size) / 1e6)
+        report.note("memory of its own: a child {child_uss_mb} MB, the floor's {floor_uss_mb} MB".format(**report.figures))
+        report.header("one for one, two spares", *_COLUMNS)
         paced = interleave(refs, floor, options.count(300, 150), _PAUSE, losses, report.progress)
         _row(report, "1 child, 20 ms idle before each kill", paced)
         _row(report, "1 child, back to back", back_to_back(refs, floor, options.count(200, 80, 2), losses))
@@ -169,15 +174,26 @@ def _answers(ref: Any) -> bool:
 
 
 class Floor:
-    """Have victims forked ahead, and measure their death and a round trip."""
+    """Have victims forked ahead, as large as an actor, and measure their death and a round trip."""
 
     def __init__(self, server: FloorServer, running: FloorChild) -> None:
         self._server = server
         self._running = running
+        self._own_bytes = 0
+
+    def match(self, size: int) -> int:
+        """Make victims that have `size` bytes of their own; return what one of them has."""
+        child = self.victim()
+        self._own_bytes = max(0, size - read_memory(child.pid).own)
+        child.close()
+        child = self.victim()
+        matched = read_memory(child.pid).own
+        child.close()
+        return matched
 
     def victim(self) -> FloorChild:
         """Return a child to be killed."""
-        return self._server.fork("idle")
+        return self._server.fork("idle", self._own_bytes)
 
     def sample(self, victim: FloorChild) -> float:
         """Return the seconds of its death notice and one round trip."""

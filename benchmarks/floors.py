@@ -75,9 +75,14 @@ class FloorServer:
         if self._control.recv(16) != b"ready":
             raise RuntimeError("the process that forks the floors did not start")
 
-    def fork(self, kind: Kind) -> FloorChild:
-        """Return a child that is ready."""
-        self._control.send(kind.encode())
+    def fork(self, kind: Kind, own_bytes: int = 0) -> FloorChild:
+        """Return a child that is ready.
+
+        Args:
+            kind: what it does.
+            own_bytes: how much memory of its own it writes to, so that it is as large as an actor.
+        """
+        self._control.send(f"{kind} {own_bytes}".encode())
         answer, descriptors, _, _ = socket.recv_fds(self._control, 64, 1)
         child = FloorChild(int(answer), socket.socket(fileno=descriptors[0]))
         child.sock.recv(1)
@@ -175,10 +180,12 @@ def _count(sock: socket.socket) -> None:
 _KINDS: Final = {"idle": _idle, "echo": _echo, "count": _count}
 
 
-def _become(kind: str, sock: socket.socket) -> None:
+def _become(kind: str, own_bytes: int, sock: socket.socket) -> None:
     try:
+        own = b"\1" * own_bytes  # held until the end
         sock.send(b"+")
         _KINDS[kind](sock)
+        del own
     except (EOFError, ConnectionError):
         os._exit(0)
     finally:
@@ -187,14 +194,15 @@ def _become(kind: str, sock: socket.socket) -> None:
 
 def _serve(control: socket.socket) -> None:
     control.send(b"ready")
-    while kind := control.recv(64):
+    while command := control.recv(64):
+        kind, _, own_bytes = command.decode().partition(" ")
         _reap()
         ours, theirs = socket.socketpair()
         pid = os.fork()
         if pid == 0:
             control.close()
             ours.close()
-            _become(kind.decode(), theirs)
+            _become(kind, int(own_bytes), theirs)
         socket.send_fds(control, [str(pid).encode()], [ours.fileno()])
         ours.close()
         theirs.close()

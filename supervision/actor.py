@@ -6,6 +6,7 @@ import importlib
 import queue
 import sys
 import threading
+from functools import cached_property
 from typing import Any, ClassVar, NoReturn
 
 import pykka
@@ -66,10 +67,18 @@ class ProcessActor(pykka.Actor):
                 f"{type(self).__qualname__} lives in a process of its own: call {type(self).__qualname__}.start(...)",
             )
         self.actor_urn = born.urn
-        self.actor_stopped = threading.Event()
-        self.actor_inbox = queue.Queue()
         self._loop = born.loop
         self._actor_ref = born.loop.node.ref((born.urn, born.incarnation))
+
+    @cached_property
+    def actor_stopped(self) -> threading.Event:  # type: ignore[override]
+        """An event that is never set while the actor can see it: process and actor end together."""
+        return threading.Event()
+
+    @cached_property
+    def actor_inbox(self) -> Any:  # type: ignore[override]
+        """An empty queue: messages come through the process' socket."""
+        return queue.Queue()
 
     @property
     def actor_ref(self) -> Ref:  # type: ignore[override]

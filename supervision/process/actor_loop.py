@@ -70,19 +70,15 @@ class ActorLoop:
 
     def run(self) -> int:
         """Construct the actor, run it, tell why it ended; return the process' exit code. Main thread."""
-        rehearsal = bool(self._orders.get("rehearsal"))
-        if not rehearsal:
-            child_telemetry.enter(self.link, self._orders)
+        child_telemetry.set_level(self._orders["log_level"])
+        child_telemetry.set_interests(self.link, self._orders["interests"])
         try:
             if not self._start():
                 return 1
             self._receive_until_ended()
         except SystemExit as stop:  # SIGTERM while it waited for a message
             self._end_by_system_exit(stop)
-        code = self._say_goodbye()
-        if rehearsal:
-            birth.set_current(None)
-        return code
+        return self._say_goodbye()
 
     # -- starting -----------------------------------------------------------------------------
 
@@ -281,6 +277,8 @@ class ActorLoop:
         if not self._failed:  # as in Pykka: after a failure on_failure was called, and on_stop is not
             reason = self._run_on_stop(reason)
         self.link.send([GOODBYE, reason])
+        if self._orders.get("rehearsal"):
+            birth.set_current(None)
         child_telemetry.leave(self.link)
         return 0 if reason.is_normal else 1
 

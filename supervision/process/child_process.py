@@ -46,7 +46,7 @@ class ChildProcess:
         outbox_bytes: how much may wait to be written to it.
         owner: who hears of it first; changed by assignment.
         sentinel: a descriptor that becomes readable at its death, in place of a pidfd.
-        reap: returns its exit code once it is dead, where it is a child of this very process.
+        reap: called once it is dead; has its parent reap it, which then tells its status.
     """
 
     def __init__(
@@ -59,12 +59,12 @@ class ChildProcess:
         outbox_bytes: int,
         owner: Owner,
         sentinel: int | None = None,
-        reap: Callable[[], int | None] | None = None,
+        *,
+        reap: Callable[[ChildProcess], None],
     ) -> None:
         self.pid = pid
         self.owner = owner
         self.stacks_fd: int | None = None  # the number that its stack file has in that process
-        self.status_comes = True
         self._loop = loop
         self._pidfd = pidfd
         self._sentinel = sentinel
@@ -72,6 +72,8 @@ class ChildProcess:
         self._status: int | None = None
         self._said: ExitReason | None = None
         self._dead = False
+        self._expected = False
+        self._reaped = False
         self._gone = False
         self.channel = Channel(sock, loop, codec, self._on_frame, self._on_broken, outbox_bytes)
         self.channel.open()
@@ -113,39 +115,47 @@ class ChildProcess:
 
     def kill(self) -> None:
         """End it now, whatever it does."""
+        self.expect_end()
         self.signal(signal.SIGKILL)
+
+    def expect_end(self) -> None:
+        """Hear that its end is wanted: then it is told once nothing is left of the process, not even a zombie."""
+        self._expected = True
 
     def say(self, reason: ExitReason) -> None:
         """Give the reason of an end that we bring about ourselves."""
         self._said = reason
 
-    def tell_status(self, code: int) -> None:
-        """Take its exit code, as `subprocess` counts it."""
-        self._status = code
-        self.status_comes = False
-        if self._pidfd is None and self._sentinel is None and not self._dead:
+    def tell_status(self, code: int | None) -> None:
+        """Take its exit code, as `subprocess` counts it, now that it is reaped; None when nobody knows it."""
+        self._reaped = True
+        if code is not None:
+            self._status = code
+        if self._pidfd is None and self._sentinel is None and code is not None and not self._dead:
             self._dead = True
             self.channel.drain()
-        if self._dead:
-            self._finish()
-
-    def tell_status_unknown(self) -> None:
-        """Hear that nobody will tell the exit status: the fork server is gone. The process may live on."""
-        self.status_comes = False
         if self._dead:
             self._finish()
 
     def _on_death(self, _ready: int) -> None:
         self._dead = True
         self._close_notices()
+        if not self._reaped:
+            self._kill_group()
+            self._status = _zombies_code(self.pid)
         self.channel.drain()
-        if self._reap is not None:
-            self._status = self._reap()
-            self.status_comes = False
-        if not self.status_comes:
-            self._finish()
-        else:
+        if self._reaped or not (self._expected or self._said is None and not self._status):
+            self._finish()  # an end that nobody expected: its replacement does not wait for the reaper
+        if not self._reaped:
             self._loop.call_later(_STATUS_SECONDS, self._finish)
+            self._reap(self)
+
+    def _kill_group(self) -> None:
+        # Its number cannot be another's: its parent reaps it only when told to.
+        try:
+            os.killpg(self.pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            return
 
     def _close_notices(self) -> None:
         for fd in (self._pidfd, self._sentinel):
@@ -159,8 +169,8 @@ class ChildProcess:
             return
         self._gone = True
         reason = self._said or self._reason_of_status()
-        self.channel.close(ActorDown(f"the actor's process {self.pid} ended: {reason}", reason))
         self.owner.on_gone(reason)
+        self.channel.close(ActorDown(f"the actor's process {self.pid} ended: {reason}", reason))
 
     def _reason_of_status(self) -> ExitReason:
         if self._status is None:
@@ -182,3 +192,16 @@ class ChildProcess:
         for fd in (self._pidfd, self._sentinel):
             if fd is not None:
                 os.close(fd)
+
+
+def _zombies_code(pid: int) -> int | None:
+    """Return the exit code of a process that is dead and not reaped, as `subprocess` counts it; None if not told.
+
+    The 52nd field of /proc/PID/stat, man 5 proc. It reads as 0 also where the kernel keeps it to itself.
+    """
+    try:
+        with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
+            status = int(file.read(4096).rsplit(b" ", 1)[1])
+    except (OSError, ValueError, IndexError):
+        return None
+    return os.waitstatus_to_exitcode(status)

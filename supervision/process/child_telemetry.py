@@ -10,17 +10,24 @@ from supervision import telemetry
 from supervision.process.link import Link
 from supervision.process.protocol import EVENT, LOG
 
-__all__ = ["enter", "leave", "set_interests"]
+__all__ = ["enter", "leave", "set_interests", "set_level"]
 
 _TEXT = 8192
+_told: list[Any] = []  # the names that the application wants to hear of, as it sent them
 
 
-def enter(link: Link, orders: dict[str, Any]) -> None:
-    """Send log records and events to the application from now on."""
+def enter(link: Link) -> None:
+    """Send log records to the application from now on, and no events yet."""
+    logging.getLogger().handlers[:] = [_Forwarder(link)]
+    telemetry.set_forwarder((), None)
+    _told.clear()
+
+
+def set_level(level: int) -> None:
+    """Log from this level up, as the application does."""
     root = logging.getLogger()
-    root.handlers[:] = [_Forwarder(link)]
-    root.setLevel(int(orders.get("log_level", logging.WARNING)))
-    set_interests(link, orders.get("interests", []))
+    if root.level != level:
+        root.setLevel(level)
 
 
 def leave(link: Link) -> None:
@@ -32,6 +39,9 @@ def leave(link: Link) -> None:
 
 def set_interests(link: Link, names: Any) -> None:
     """Send the events of these names and no others."""
+    if names == _told:
+        return
+    _told[:] = names
 
     def forward(name: Any, measurements: Any, metadata: Any) -> None:
         link.send([EVENT, list(name), _plain(measurements), _plain(metadata)])

@@ -22,7 +22,7 @@ import time
 from types import ModuleType
 from typing import Any, Final
 
-from supervision.process import context, lifeline
+from supervision.process import child_telemetry, context, lifeline
 from supervision.process.actor_loop import ActorLoop
 from supervision.process.child_node import ChildNode
 from supervision.process.frames import frame
@@ -33,6 +33,14 @@ from supervision.process.wire import Codec, Limits, alias_module
 __all__ = ["STACKS_SIGNAL", "load_script", "prepare", "run", "run_spawned"]
 
 _REHEARSALS: Final = 64
+_REHEARSAL: Final = {
+    "class": "supervision.process.rehearsal:Rehearsal",
+    "urn": "urn:rehearsal",
+    "rehearsal": True,
+    "args": [],
+    "kwargs": {},
+    "interests": [],
+}
 _stacks: int | None = None
 _own: set[int] = set()  # the fork server's own pid, in it alone
 
@@ -84,6 +92,7 @@ def run(sock: socket.socket, life: int, codec: Codec, *, rehearsed: bool) -> int
     if rehearsed:
         rehearse(codec)
     link = Link(sock, codec)
+    child_telemetry.enter(link)
     link.send([READY, os.getpid(), stacks])
     code = promote(link)
     _leave()
@@ -105,9 +114,10 @@ def promote(link: Link, *, rehearsal: bool = False) -> int:
     if not rehearsal:
         node.enter()  # before anything is read: the arguments may hold refs
     content = link.next(None)
-    if content is None or content[0] != PROMOTE or not isinstance(content[1], dict):
+    if content is None or content[0] != PROMOTE:
         return 1
-    orders = content[1]
+    orders: Any = link.codec.decode(content[2])  # type: ignore[arg-type]
+    orders["incarnation"] = content[1]
     try:
         began = time.perf_counter()
         actor_class = _find_class(orders)
@@ -116,7 +126,7 @@ def promote(link: Link, *, rehearsal: bool = False) -> int:
     except BaseException as error:
         link.send([START_FAILED, "error", error])
         return 1
-    node.address = (str(orders["urn"]), int(orders.get("incarnation", 1)))
+    node.address = (str(orders["urn"]), int(orders["incarnation"]))
     return ActorLoop(link, node, actor_class, orders).run()
 
 
@@ -125,12 +135,14 @@ def rehearse(codec: Codec) -> None:
     ours, theirs = socket.socketpair()
     try:
         for content in (
-            [PROMOTE, {"class": "supervision.process.rehearsal:Rehearsal", "urn": "urn:rehearsal", "rehearsal": True}],
+            [PROMOTE, 1, codec.encode(_REHEARSAL | {"sys_path": sys.path, "log_level": logging.getLogger().level})],
             [ASK, 1, {"a": 1, "b": "two", "c": [3.0, None, True]}],
             [STOP, 0, "normal"],
         ):
             ours.sendall(frame(codec.encode(content)))
-        promote(Link(theirs, codec), rehearsal=True)
+        link = Link(theirs, codec)
+        child_telemetry.enter(link)
+        promote(link, rehearsal=True)
     finally:
         ours.close()
         theirs.close()
@@ -138,7 +150,7 @@ def rehearse(codec: Codec) -> None:
 
 def _find_class(orders: dict[str, object]) -> type:
     path = orders.get("sys_path")
-    if isinstance(path, list):
+    if path != sys.path and isinstance(path, list):
         sys.path[:] = path
     module_name, _, qualname = str(orders["class"]).partition(":")
     loaded = module_name in sys.modules and (module_name != "__main__" or "__mp_main__" in sys.modules)

@@ -169,6 +169,7 @@ class Incarnation:
         if self._process is None:
             self._request.cancelled = True
         elif self.channel is not None:
+            self._process.expect_end()
             self._send_stop(self.channel, kind)
 
     def _send_stop(self, channel: Channel, kind: str) -> None:

@@ -49,18 +49,18 @@ class Orders:
             "args": list(args),
             "kwargs": dict(kwargs),
         }
-        codec.encode([PROMOTE, self._content])  # refused here and now, not at some later restart
+        self._surroundings: tuple[list[str], frozenset[tuple[str, ...]], int] | None = None
+        self._body = codec.encode(self._content)  # what cannot be sent is refused here, not at some later restart
 
     def packed(self, incarnation: int) -> bytes:
-        """Return the frame for one start."""
-        now = {
-            **self._content,
-            "incarnation": incarnation,
-            "sys_path": list(sys.path),
-            "interests": [list(name) for name in telemetry.interested()],
-            "log_level": logging.getLogger().level,
-        }
-        return frame(self._codec.encode([PROMOTE, now]))
+        """Return the frame for one start. Most of it stands packed from the last time."""
+        surroundings = (list(sys.path), telemetry.interested(), logging.getLogger().level)
+        if surroundings != self._surroundings:
+            self._surroundings = surroundings
+            path, interests, level = surroundings
+            told = {"sys_path": path, "interests": [list(name) for name in interests], "log_level": level}
+            self._body = self._codec.encode({**self._content, **told})
+        return frame(self._codec.encode([PROMOTE, incarnation, self._body]))
 
 
 def class_path(actor_class: type[Any]) -> str:

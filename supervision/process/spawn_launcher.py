@@ -7,10 +7,8 @@ differs: from the child's socket on, everything is what it is with the zygote.
 from __future__ import annotations
 
 import atexit
-import contextlib
 import os
 import queue
-import signal
 import socket
 import threading
 from collections.abc import Callable
@@ -129,7 +127,7 @@ class SpawnLauncher:
             self._settings.outbox_bytes,
             waiting,
             sentinel=None if pidfd is not None else os.dup(process.sentinel),
-            reap=lambda: _reap(process),
+            reap=lambda child: child.tell_status(_reap(process)),
         )
 
     def _failed(self, waiting: _Waiting, why: str) -> None:
@@ -179,9 +177,6 @@ def _start_process(settings: Settings) -> tuple[socket.socket, Any]:
 
 
 def _reap(process: Any) -> int | None:
-    # While the dead leader is not reaped its number cannot be given to another group.
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
     process.join()
     code: int | None = process.exitcode
     process.close()

@@ -55,8 +55,9 @@ class Zygote:
     def run(self) -> None:
         """Serve until the application is gone; then end what is left."""
         self._prepare()
-        signal.signal(signal.SIGCHLD, lambda *_: None)
-        signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
+        if not self._has_pidfds():
+            signal.signal(signal.SIGCHLD, lambda *_: None)
+            signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
         self._known = _open_descriptors()
         poll = select.poll()
         poll.register(self._control, select.POLLIN)
@@ -70,7 +71,7 @@ class Zygote:
         if self._wake_read in ready:
             with contextlib.suppress(BlockingIOError):
                 os.read(self._wake_read, 4096)
-        self._reap()
+            self._reap_all()
         if self._retired and not self._children:
             return False
         return self._control.fileno() not in ready or self._serve()
@@ -108,10 +109,11 @@ class Zygote:
             return False
         message = msgpack.unpackb(data)
         self._retired = self._retired or bool(message.get("retire"))
+        if "reap" in message:
+            self._reap(message["reap"])
         for _ in range(message["fork"]):
             if not self._fork():
                 break
-            self._reap()
         return not self._retired or bool(self._children)
 
     def _fork(self) -> bool:
@@ -177,19 +179,29 @@ class Zygote:
 
     # -- reaping ------------------------------------------------------------------------------
 
-    def _reap(self) -> None:
+    def _has_pidfds(self) -> bool:
+        """Tell whether the application hears of deaths itself; then it says when to reap."""
+        pidfd = _pidfd(os.getpid())
+        if pidfd is None:
+            return False
+        os.close(pidfd)
+        return True
+
+    def _reap(self, pid: int) -> None:
+        if pid in self._children:
+            _, status = os.waitpid(pid, 0)
+            self._children.discard(pid)
+            self._send({"kind": "exited", "pid": pid, "code": os.waitstatus_to_exitcode(status)})
+
+    def _reap_all(self) -> None:
+        """Reap whoever is dead, where the application has no other notice of deaths."""
         while self._children:
-            try:
-                found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-            except ChildProcessError:
-                return
+            found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
             if found is None:
                 return
             # While the dead leader is not reaped its number cannot be given to another group.
             _kill_group(found.si_pid)
-            _, status = os.waitpid(found.si_pid, 0)
-            self._children.discard(found.si_pid)
-            self._send({"kind": "exited", "pid": found.si_pid, "code": os.waitstatus_to_exitcode(status)})
+            self._reap(found.si_pid)
 
     def _end_all(self) -> None:
         for pid in self._children:

@@ -79,6 +79,7 @@ class ZygoteLauncher:
         self._learn_due = False
         self._stopped = False
         self._old: list[ZygoteProcess] = []
+        self._dying: list[ZygoteProcess] = []
         self._candidate: ZygoteProcess | None = None
         self._zygote: ZygoteProcess | None = None
 
@@ -129,7 +130,8 @@ class ZygoteLauncher:
     def pids(self) -> list[int]:
         """Return the processes that are no actors: spares and zygotes."""
         spares = [spare.process.pid for spare in [*self._ready, *self._unready] if spare.process is not None]
-        return spares + [zygote.pid for zygote in self._zygotes()] + self._fallback.pids()
+        zygotes = [zygote.pid for zygote in self._zygotes() + self._dying if not zygote.reaped]
+        return spares + zygotes + self._fallback.pids()
 
     def descriptors(self) -> set[int]:
         """Return the descriptors that are held for the processes of `pids`."""
@@ -252,12 +254,15 @@ class ZygoteLauncher:
 
     def zygote_gone(self, zygote: ZygoteProcess) -> None:
         """Hear that a zygote is gone; its children live on."""
+        self._dying = [dying for dying in self._dying if not dying.reaped] + [zygote]
         if zygote in self._old:
             self._old.remove(zygote)
         elif zygote is self._candidate:
             self._candidate = None
             self._unsound |= self._learned
-        elif zygote is self._zygote and not self._stopped:
+        elif zygote is self._zygote and self._stopped:
+            self._zygote = None
+        elif zygote is self._zygote:
             self._zygote = None
             self._ordered = 0
             self._failures += 0 if zygote.was_ready else 1

@@ -88,6 +88,11 @@ class ZygoteProcess:
         """Return the descriptor of the control socket; -1 once it is closed."""
         return self._control.fileno()
 
+    @property
+    def reaped(self) -> bool:
+        """Tell whether the process has ended; its last deed is to end what it forked."""
+        return self._process.poll() is not None
+
     def discard(self) -> None:
         """Close the descriptor in a forked copy of the application."""
         self._control.close()
@@ -132,9 +137,17 @@ class ZygoteProcess:
         sock = socket.socket(fileno=descriptors[0])
         pidfd = descriptors[1] if len(descriptors) > 1 else None
         settings = self._settings
-        child = ChildProcess(self._loop, settings.codec, sock, pid, pidfd, settings.outbox_bytes, spare)
+        child = ChildProcess(
+            self._loop, settings.codec, sock, pid, pidfd, settings.outbox_bytes, spare, reap=self._have_reaped
+        )
         self._children[pid] = child
         self._launcher.forked(self, child, spare)
+
+    def _have_reaped(self, child: ChildProcess) -> None:
+        if self._closed:
+            child.tell_status(None)
+        else:
+            self._send({"fork": 0, "reap": child.pid})
 
     def _end(self) -> None:
         self._closed = True
@@ -142,7 +155,7 @@ class ZygoteProcess:
         self._control.close()
         self._reap(100)
         for child in list(self._children.values()):
-            child.tell_status_unknown()
+            child.tell_status(None)
         self._launcher.zygote_gone(self)
 
     def _reap(self, tries: int) -> None:

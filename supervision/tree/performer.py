@@ -237,7 +237,7 @@ class Performer:
         if child.status == "restarting":
             return True
         work = self.state.work
-        return child.status == "undefined" and work is not None and child.key in work.starts[work.started - 1 :]
+        return child.status == "undefined" and work is not None and child.key in work.coming
 
     def _forget_entry(self, key: Any) -> None:
         entry = self.entries.pop(key, None)

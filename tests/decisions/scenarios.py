@@ -2,136 +2,126 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import Any
 
-from hypothesis import strategies as st
+__all__ = ["scenario"]
 
 Json = Any
-REASONS = st.sampled_from(["normal", "shutdown", ["shutdown", "x"], "crash", "crash", "kill", "kill"])
-STARTS = st.lists(
-    st.sampled_from(["ok", "ok", "ok", "ok_info", "ignore", "error", "raise", "bad"]), max_size=6
-).map(lambda later: ["ok", *later])
-FIRST_STARTS = st.lists(st.sampled_from(["ok", "ok", "ok_info", "ignore", "error"]), max_size=3)
-STUCK = {"trap": True, "on_shutdown": "ignore"}
-WAYS = st.sampled_from(
-    [{}, {}, STUCK]
-    + [
-        {"trap": True, "on_shutdown": way}
-        for way in ("same", "normal", "crash", ["shutdown", "y"], ["slow", 15])
-    ]
-)
+KINDS = ["basic", "startfail", "retry", "burst", "hold", "auto", "nested"]
+REASONS: list[Json] = ["normal", "shutdown", ["shutdown", "x"], "crash", "crash", "kill", "kill"]
+OUTCOMES = ["ok", "ok", "ok", "ok_info", "ignore", "error", "raise", "bad"]
+STUCK: Json = {"trap": True, "on_shutdown": "ignore"}
+WAYS: list[Json] = ["same", "normal", "crash", ["shutdown", "y"], ["slow", 15]]
 GROUPS = ["one_for_one", "one_for_all", "rest_for_one"]
+RESTARTS = ["permanent", "transient", "temporary"]
+REQUESTS = ["terminate_child", "restart_child", "delete_child", "get_childspec"]
 
 
-@st.composite
-def behaviours(draw: st.DrawFn, auto: str) -> Json:
-    """Draw the fields of a child; one that never stops by itself gets a limit."""
-    fields: dict[str, Json] = dict(draw(WAYS))
-    limits: list[Json] = [None, 5000, "infinity", "brutal_kill"]
-    shutdown = draw(st.sampled_from(limits if fields != STUCK else [40, 60, "brutal_kill"]))
-    if shutdown is not None:
-        fields["shutdown"] = shutdown
-    restart = draw(st.sampled_from([None, "permanent", "transient", "temporary"]))
-    if restart is not None:
-        fields["restart"] = restart
-    if draw(st.booleans()):
-        fields["type"] = draw(st.sampled_from(["worker", "supervisor"]))
-        if fields == {**STUCK, "type": "supervisor"}:
-            fields["shutdown"] = 40
-    if auto != "never" and restart in ("transient", "temporary") and draw(st.booleans()):
-        fields["significant"] = True
-    return fields
+def scenario(seed: int) -> Json:
+    """Return the scenario of this number."""
+    return _Maker(Random(seed)).scenario()
 
 
-@st.composite
-def flags(draw: st.DrawFn, intensities: list[int]) -> Json:
-    """Draw flags with a period of an hour."""
-    return {
-        "strategy": draw(st.sampled_from(GROUPS)),
-        "intensity": draw(st.sampled_from(intensities)),
-        "period": 3600,
-        "auto_shutdown": draw(st.sampled_from(["never", "never", "any_significant", "all_significant"])),
-    }
+class _Maker:
+    """Make one scenario; its kind says what it is about."""
 
+    def __init__(self, random: Random) -> None:
+        self.random = random
+        self.kind = random.choice(KINDS)
 
-@st.composite
-def families(draw: st.DrawFn, names: str, chosen: Json, starts: st.SearchStrategy[Json]) -> list[Json]:
-    """Draw children in any order."""
-    ids = draw(st.permutations(names))[: draw(st.integers(1, len(names)))]
-    children = []
-    for name in ids:
-        given = draw(starts)
-        begin = {"starts": given} if given else {}
-        children.append({"id": name, **draw(behaviours(chosen["auto_shutdown"])), **begin})
-    return children
+    def scenario(self) -> Json:
+        flags = self.flags([0, 1, 2, 3, 8, 20])
+        if self.kind == "hold":
+            flags["intensity"] = 1_000_000
+        children = self.family("abcde", flags["auto_shutdown"])
+        names = [child["id"] for child in children]
+        if self.kind == "hold":
+            children[0]["starts"] = ["ok", "hold"]
+            names += names[:1] * 4
+        if self.kind == "nested":
+            names = self.nest(children)
+        ops = [self.operation(names, children) for _ in range(self.random.randint(0, 12))]
+        if self.kind == "hold":
+            ops.insert(0, ["exit_child", names[0], "crash"])
+        return {"name": self.kind, "cat": self.kind, "flags": flags, "children": children, "ops": ops}
 
+    def chance(self, part: float) -> bool:
+        return self.random.random() < part
 
-@st.composite
-def scenarios(draw: st.DrawFn) -> Json:
-    """Draw a scenario; each kind is about one of the recorded categories."""
-    kind = draw(st.sampled_from(["basic", "startfail", "retry", "burst", "hold", "nested"]))
-    chosen = draw(flags([1_000_000] if kind == "hold" else [0, 1, 2, 3, 8, 20]))
-    starts: st.SearchStrategy[Json] = {
-        "startfail": FIRST_STARTS,
-        "retry": STARTS,
-        "nested": st.one_of(st.just([]), STARTS),
-    }.get(kind, st.just([]))
-    children = draw(families("abcde", chosen, starts))
-    names = [child["id"] for child in children]
-    if kind == "hold":
-        children[0] = {**children[0], "starts": ["ok", "hold"]}
-        names += names[:1] * 3
-    if kind == "nested":
-        children, names = draw(nested(children, chosen))
-    ops = draw(st.lists(operations(names, children, burst=kind == "burst"), max_size=10))
-    if kind == "hold":
-        ops = [["exit_child", names[0], "crash"], *ops]
-    return {"name": kind, "cat": kind, "flags": chosen, "children": children, "ops": ops}
+    def flags(self, intensities: list[int]) -> Json:
+        modes = ["any_significant", "all_significant"]
+        auto = self.kind == "auto" or self.chance(0.2)
+        return {
+            "strategy": self.random.choice(GROUPS),
+            "intensity": self.random.choice(intensities),
+            "period": 3600,
+            "auto_shutdown": self.random.choice(modes) if auto else "never",
+        }
 
+    def family(self, names: str, auto: str) -> list[Json]:
+        ids = self.random.sample(names, self.random.randint(1, len(names)))
+        return [{"id": name, **self.behaviour(auto), **self.starts()} for name in ids]
 
-@st.composite
-def nested(draw: st.DrawFn, children: list[Json], chosen: Json) -> Json:
-    """Make supervisors of some children."""
-    made: list[Json] = []
-    names: list[str] = []
-    for child in children:
-        names.append(child["id"])
-        if draw(st.booleans()):
-            inner = draw(flags([0, 1, 2]))
-            starts: st.SearchStrategy[Json] = st.one_of(st.just([]), STARTS)
-            grandchildren = draw(families("xy", inner, starts))
-            names += [f"{child['id']}/{grandchild['id']}" for grandchild in grandchildren]
-            kept = {key: child[key] for key in ("id", "restart", "significant") if key in child}
-            child = {**kept, "type": "supervisor", "sup": {"flags": inner, "children": grandchildren}}
-        made.append(child)
-    return made, names
+    def starts(self) -> Json:
+        """Return the outcomes of the first starts; in most kinds the very first one is ok."""
+        if self.kind == "startfail" and self.chance(0.4):
+            return {"starts": [self.random.choice(OUTCOMES)]}
+        if self.kind in ("retry", "nested") and self.chance(0.6):
+            return {"starts": ["ok", *self.random.choices(OUTCOMES, k=self.random.randint(1, 5))]}
+        return {}
 
+    def behaviour(self, auto: str) -> Json:
+        """Return the fields of a child; one that never stops by itself gets a limit."""
+        restart = self.random.choice(RESTARTS)
+        fields: Json = {} if restart == "permanent" and self.chance(0.5) else {"restart": restart}
+        if self.chance(0.3):
+            fields["type"] = self.random.choice(["worker", "supervisor"])
+        if self.chance(0.15):
+            return {**fields, **STUCK, "shutdown": self.random.choice([40, 60, "brutal_kill"])}
+        if self.chance(0.5):
+            fields |= {"trap": True, "on_shutdown": self.random.choice(WAYS)}
+        if self.chance(0.5):
+            fields["shutdown"] = self.random.choice([5000, "infinity", "brutal_kill"])
+        if auto != "never" and restart != "permanent" and self.chance(0.6):
+            fields["significant"] = True
+        return fields
 
-@st.composite
-def operations(draw: st.DrawFn, names: list[str], children: list[Json], burst: bool) -> Json:
-    """Draw one operation."""
-    sups = [child["id"] for child in children if "sup" in child]
-    # A supervisor does not end by itself, and one that is killed is a matter of links.
-    workers = [name for name in names if name not in sups] + ["zz"]
-    choices = ["exit", "exit", "exit", "request", "request", "ask", "add", "release"]
-    match draw(st.sampled_from(["burst"] * 6 + choices if burst else choices)):
-        case "burst":
-            return ["exit_many", draw(st.permutations(sorted(set(workers))))[:3], draw(REASONS)]
-        case "exit":
-            return ["exit_child", draw(st.sampled_from(workers)), draw(REASONS)]
-        case "request":
-            name = draw(
-                st.sampled_from(["terminate_child", "restart_child", "delete_child", "get_childspec"])
-            )
-            return [name, draw(st.sampled_from([*names, "zz"]))]
-        case "ask":
-            name = draw(st.sampled_from(["which_children", "count_children"]))
-            return [name, *draw(st.sampled_from([[], *([s] for s in sups)]))]
-        case "release":
-            return ["release", names[0]]
-    path = draw(st.sampled_from([*names, "p"]))
-    sup_path, _, name = path.rpartition("/")
-    begin = draw(FIRST_STARTS)
-    spec = {"id": name, **draw(behaviours(draw(st.sampled_from(["never", "any_significant"]))))}
-    spec |= {"starts": begin} if begin else {}
-    return ["start_child", spec, *([sup_path] if sup_path else [])]
+    def nest(self, children: list[Json]) -> list[str]:
+        """Make supervisors of some children, and return the paths of all."""
+        paths: list[str] = []
+        for at, child in enumerate(children):
+            paths.append(child["id"])
+            if self.chance(0.6):
+                flags = self.flags([0, 1, 2])
+                family = self.family("xy", flags["auto_shutdown"])
+                paths += [f"{child['id']}/{grandchild['id']}" for grandchild in family]
+                kept = {key: child[key] for key in ("id", "restart", "significant") if key in child}
+                children[at] = {**kept, "type": "supervisor", "sup": {"flags": flags, "children": family}}
+        return paths
+
+    def operation(self, names: list[str], children: list[Json]) -> Json:
+        sups = [child["id"] for child in children if "sup" in child]
+        # A supervisor does not end by itself, and one that is killed is a matter of links.
+        workers = [name for name in names if name not in sups] + ["zz"]
+        if self.kind == "burst" and self.chance(0.5):
+            number = min(len(workers), self.random.randint(2, 4))
+            return ["exit_many", self.random.sample(workers, number), self.random.choice(REASONS)]
+        match self.random.choice(["exit", "exit", "exit", "request", "request", "ask", "add", "release"]):
+            case "exit":
+                return ["exit_child", self.random.choice(workers), self.random.choice(REASONS)]
+            case "request":
+                return [self.random.choice(REQUESTS), self.random.choice([*names, "zz"])]
+            case "ask":
+                sup = [self.random.choice(sups)] if sups and self.chance(0.5) else []
+                return [self.random.choice(["which_children", "count_children"]), *sup]
+            case "release":
+                return ["release", names[0]]
+        return self.addition(self.random.choice([*names, "p", "q"]))
+
+    def addition(self, path: str) -> Json:
+        sup_path, _, name = path.rpartition("/")
+        spec = {"id": name, **self.behaviour(self.random.choice(["never", "any_significant"]))}
+        if self.chance(0.3):
+            spec["starts"] = self.random.choices(OUTCOMES, k=2)
+        return ["start_child", spec, *([sup_path] if sup_path else [])]

@@ -21,6 +21,7 @@ from supervision.decisions import (
     Ok,
     Refused,
     Report,
+    RestartChild,
     Start,
     StartChild,
     Started,

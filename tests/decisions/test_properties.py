@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from random import SystemRandom
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
@@ -45,18 +46,48 @@ from tests.conformance.scenario import play
 from tests.conformance.simulation import Simulation
 from tests.decisions.blocking import Blocking
 from tests.decisions.driver import function
-from tests.decisions.scenarios import scenarios
+from tests.decisions.scenarios import scenario
 
 RESTARTS: list[Restart] = ["permanent", "transient", "temporary"]
 SLOW_TO_DRAW = [HealthCheck.too_slow, HealthCheck.data_too_large]
 ENDS = st.sampled_from([NORMAL, SHUTDOWN, shutdown("x"), KILLED, crash("boom")])
 
 
-@settings(max_examples=600, deadline=None, suppress_health_check=SLOW_TO_DRAW)
-@given(scenarios())
-def test_the_machine_does_what_a_blocking_supervisor_does(scenario: Any) -> None:
+def test_the_machine_does_what_a_blocking_supervisor_does() -> None:
     """Two writings of OTP's rules, in opposite styles, agree on everything that can be seen."""
-    assert play(scenario, Simulation()) == play(scenario, Blocking())
+    first = SystemRandom().randrange(10**9)
+    for seed in range(first, first + 1000):
+        random_scenario = scenario(seed)
+        answer, expected = play(random_scenario, Simulation()), play(random_scenario, Blocking())
+        assert answer == expected, f"scenario {seed}: {random_scenario}"
+
+
+def test_the_random_scenarios_are_about_something() -> None:
+    """Each of these happens in many of them: else the comparison would show little."""
+    seen: Counter[str] = Counter()
+    for seed in range(700):
+        note_what_happened(seen, play(random_scenario := scenario(seed), Blocking()), random_scenario)
+    assert min(seen[name] for name in HAPPENINGS) >= 5, seen
+
+
+HAPPENINGS = [
+    "rolled back two", "restarting refused", "gave up", "shut itself down", "wrong stop", "group", "retried",
+]  # fmt: skip
+
+
+def note_what_happened(seen: Counter[str], answer: Any, random_scenario: Any) -> None:
+    failed = answer["start"]["r"] != "ok"
+    seen["rolled back two"] += failed and sum(event[0] == "exit" for event in answer["start"]["ev"]) >= 2
+    for op in answer["ops"]:
+        contexts = [report[0] for report in op["rep"]]
+        seen["restarting refused"] += op["r"] == ["error", "restarting"]
+        seen["gave up"] += "shutdown" in contexts
+        seen["wrong stop"] += "shutdown_error" in contexts
+        seen["retried"] += contexts.count("start_error") > 1
+        seen["group"] += sum(event[0] == "start" for event in op["ev"]) > 2
+    over = answer["final"]["sup"] == ["dead", "shutdown"]
+    quiet = not any("shutdown" in [report[0] for report in op["rep"]] for op in answer["ops"])
+    seen["shut itself down"] += over and quiet and random_scenario["flags"]["auto_shutdown"] != "never"
 
 
 # --- any events ---------------------------------------------------------------------------------------
