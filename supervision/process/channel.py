@@ -95,20 +95,24 @@ class Channel:
             self._end_of_stream = True
         self._deliver()
 
-    def close(self, down: ActorDown) -> None:
-        """Fail every open ask with `down` and give back the socket. Loop thread only."""
+    def fail(self, down: ActorDown) -> None:
+        """Refuse everything from now on, and fail every open ask, with `down`. Loop thread only."""
+        self._down = down
+        self._outbox.close()
+        self._fail_all(down)
+
+    def close(self) -> None:
+        """Give back the socket of a channel that was failed. Loop thread only."""
         if self._closed:
             return
-        self._down = down
         self._closed = True
         self._shut()
-        self._outbox.close()
         with self._read_lock:
             self._end_of_stream = True
             self._poll()
             self._loop.callbacks.pop(self._fd, None)
             self._sock.close()
-        self._fail_all(down)
+        self._fail_all(self._down)
 
     def fileno(self) -> int:
         """Return the descriptor of the socket; -1 once it is closed."""
@@ -322,7 +326,10 @@ class Channel:
             offset, content = self._arrived.popleft()
             if offset > self._delivered:
                 self._delivered = offset
-                self._on_frame(content)
+                try:
+                    self._on_frame(content)
+                except ProtocolError as error:
+                    self._break(error)
 
     def _expect_the_rest(self) -> None:
         begun = self._reader.offset

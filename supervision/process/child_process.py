@@ -19,6 +19,7 @@ from supervision.process.wire import Codec
 __all__ = ["ChildProcess", "Owner"]
 
 _STATUS_SECONDS = 1.0
+_PROCESS_GROUP = 4  # PIDFD_SIGNAL_PROCESS_GROUP, <linux/pidfd.h>; the standard library does not name it
 
 
 class Owner(Protocol):
@@ -90,9 +91,8 @@ class ChildProcess:
                 raise ProtocolError("a goodbye must hold an exit reason")
             self._said = content[1]
             return
-        if kind == READY and len(content) == 3:
-            self.pid = content[1] if isinstance(content[1], int) else self.pid
-            self.stacks_fd = content[2] if isinstance(content[2], int) else None
+        if kind == READY:
+            self.stacks_fd = content[1] if len(content) == 2 and isinstance(content[1], int) else None
         self.owner.on_frame(content)
 
     def _on_broken(self, error: ProtocolError) -> None:
@@ -138,24 +138,31 @@ class ChildProcess:
             self._finish()
 
     def _on_death(self, _ready: int) -> None:
+        # Each system call on the way to the replacement gives other threads the interpreter: few of them.
         self._dead = True
-        self._close_notices()
-        if not self._reaped:
-            self._kill_group()
-            self._status = _zombies_code(self.pid)
+        self._kill_group()
         self.channel.drain()
+        if self._said is None and not self._reaped:
+            self._status = _zombies_code(self.pid)
         if self._reaped or not (self._expected or self._said is None and not self._status):
             self._finish()  # an end that nobody expected: its replacement does not wait for the reaper
+        self._loop.call_soon(self._clean_up)
+
+    def _clean_up(self) -> None:
+        self._close_notices()
         if not self._reaped:
             self._loop.call_later(_STATUS_SECONDS, self._finish)
             self._reap(self)
 
     def _kill_group(self) -> None:
-        # Its number cannot be another's: its parent reaps it only when told to.
         try:
-            os.killpg(self.pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            return
+            if not self._reaped:
+                os.killpg(self.pid, signal.SIGKILL)  # its own number: its parent reaps it only when told to
+            elif self._pidfd is not None:
+                # Its zygote is gone and anybody may have reaped it; the pidfd still means its group (Linux 6.9).
+                signal.pidfd_send_signal(self._pidfd, signal.SIGKILL, None, _PROCESS_GROUP)
+        except OSError:
+            return  # nobody is left in it, or the kernel is older
 
     def _close_notices(self) -> None:
         for fd in (self._pidfd, self._sentinel):
@@ -170,7 +177,8 @@ class ChildProcess:
         self._gone = True
         reason = self._said or self._reason_of_status()
         self.owner.on_gone(reason)
-        self.channel.close(ActorDown(f"the actor's process {self.pid} ended: {reason}", reason))
+        self.channel.fail(ActorDown(f"the actor's process {self.pid} ended: {reason}", reason))
+        self._loop.call_soon(self.channel.close)
 
     def _reason_of_status(self) -> ExitReason:
         if self._status is None:
@@ -200,8 +208,12 @@ def _zombies_code(pid: int) -> int | None:
     The 52nd field of /proc/PID/stat, man 5 proc. It reads as 0 also where the kernel keeps it to itself.
     """
     try:
-        with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
-            status = int(file.read(4096).rsplit(b" ", 1)[1])
+        file = os.open(f"/proc/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        return os.waitstatus_to_exitcode(int(os.read(file, 4096).rsplit(b" ", 1)[1]))
     except (OSError, ValueError, IndexError):
         return None
-    return os.waitstatus_to_exitcode(status)
+    finally:
+        os.close(file)

@@ -93,7 +93,7 @@ def run(sock: socket.socket, life: int, codec: Codec, *, rehearsed: bool) -> int
         rehearse(codec)
     link = Link(sock, codec)
     child_telemetry.enter(link)
-    link.send([READY, os.getpid(), stacks])
+    link.send([READY, stacks])
     code = promote(link)
     _leave()
     return code

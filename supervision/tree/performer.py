@@ -88,7 +88,8 @@ class Performer:
             self._settle_slots()
         finally:
             self._feeding = False
-        self._tell()
+        if self._told:
+            self.app.loop.call_soon(self._tell)
 
     def _step(self, event: decisions.Event) -> None:
         if self._killed:
@@ -212,6 +213,10 @@ class Performer:
         entry.slot.lose(reason)
         self._unsettled.add(entry.key)
         self.feed(decisions.Exited(entry.key, runner, reason))
+        # The replacement is on its way; who waits to hear of the end does not hold it up.
+        self.app.loop.call_soon(self._announce, entry, runner, number, reason)
+
+    def _announce(self, entry: Entry, runner: Runner, number: int, reason: ExitReason) -> None:
         entry.slot.announce(number, reason)
         lived = {"duration": int((time.monotonic() - runner.started_at) * 1e9)}
         about = {"supervisor": self.name, "id": entry.key, "pid": runner.pid, "reason": reason, "incarnation": number}

@@ -247,3 +247,12 @@ class LeavesAMark(ProcessActor):
         if message == "die":
             os._exit(3)
         return message
+
+
+class NonsenseInInit(ProcessActor):
+    """Write what is no frame before being ready."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        own_socket().sendall(b"\xff\xff\xff\xff")
+        time.sleep(60)

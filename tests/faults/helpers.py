@@ -64,13 +64,18 @@ class Program:
     def __exit__(self, *_: object) -> None:
         self.process.kill()
         self.process.wait()
-        for pid in self.left():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: not self._kill_the_rest())
         for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
             assert stream is not None
             with contextlib.suppress(OSError):
                 stream.close()
+
+    def _kill_the_rest(self) -> list[int]:
+        found = self.left()
+        for pid in found:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return found
 
     def hear(self) -> Any:
         """Return what it says next; fail with its errors when it says nothing more."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 
 import pytest
 
@@ -61,9 +62,9 @@ say("up")
 hear()
 """
     chance = random.Random(seed)
+    delay = chance.uniform(0.0, 0.25)
     with Program(source) as program:
         assert program.hear() == "begin"
-        delay = chance.uniform(0.0, 0.25)
         with pytest.raises(TimeoutError):  # any moment will do: this is no wait for something
             wait_until(lambda: False, timeout=delay)
         program.kill()
@@ -89,6 +90,7 @@ hear()
 def test_the_children_of_a_killed_child_are_killed_with_it() -> None:
     source = """
 configure(preload=tuple(sys.argv[1:]))
+for name in sys.argv[1:]: __import__(name)
 ref = Subject.start()
 ref.ask(("popen", "sleep 99 & sleep 99"))
 pid = ref.pid
@@ -155,6 +157,7 @@ hear()
 
 
 def test_a_pool_of_multiprocessing_in_an_actor_dies_with_it() -> None:
+    before = set(Path("/dev/shm").iterdir())
     source = """
 ref = Subject.start()
 say(ref.ask(("use_a_pool",)))
@@ -168,6 +171,8 @@ hear()
         assert len(pids) == 2
         program.hear()
         wait_until(lambda: not any(map(alive, pids)), timeout=2.0)
+    for semaphore in set(Path("/dev/shm").iterdir()) - before:
+        semaphore.unlink()  # multiprocessing's tracker, which would do it, is killed as well
 
 
 def test_an_application_that_ends_without_a_word_leaves_nobody() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 
@@ -180,7 +181,6 @@ with capture_events(names) as captured:
     with Program(source) as program:
         assert program.hear() == 1
         assert program.end() == 0
-        assert "not learned" in program.errors() or True
 
 
 def test_the_zygote_ignores_what_a_terminal_sends() -> None:
@@ -198,14 +198,18 @@ def test_it_has_one_thread_no_extra_descriptor_and_no_secret_in_its_arguments() 
         ref = Subject.start()
         pid = zygote_pid()
         assert len(os.listdir(f"/proc/{pid}/task")) == 1
-        kinds = sorted(_kind(os.readlink(entry.path)) for entry in os.scandir(f"/proc/{pid}/fd") if int(entry.name) > 2)
-        assert kinds == ["pipe", "pipe", "pipe", "socket"]  # lifeline, two ends to be woken by, control
+        # The lifeline, both ends of what wakes it, the control socket, a place kept for a child's stacks.
+        wait_until(lambda: _kinds_of_descriptors(pid) == ["/dev/null", "pipe", "pipe", "pipe", "socket"])
         assert zygote_of(app).pid == pid
         assert ref.stop()
 
 
-def _kind(target: str) -> str:
-    return target.partition(":")[0]
+def _kinds_of_descriptors(pid: int) -> list[str]:
+    kinds = []
+    for entry in os.scandir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(OSError):
+            kinds.append(os.readlink(entry.path).partition(":")[0] if int(entry.name) > 2 else "")
+    return sorted(filter(None, kinds))
 
 
 def test_a_supervisor_restarts_while_the_zygote_is_killed_again_and_again() -> None:
