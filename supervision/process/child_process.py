@@ -12,7 +12,7 @@ from supervision.errors import ActorDown, ProtocolError
 from supervision.exits import ExitReason, crash, from_status
 from supervision.process.channel import Channel
 from supervision.process.loop import Loop
-from supervision.process.poller import READ
+from supervision.process.poller import READ_ONCE
 from supervision.process.protocol import GOODBYE, READY
 from supervision.process.wire import Codec
 
@@ -80,7 +80,7 @@ class ChildProcess:
         self.channel.open()
         notice = pidfd if pidfd is not None else sentinel
         if notice is not None:
-            loop.watch(notice, READ, self._on_death)
+            loop.watch(notice, READ_ONCE, self._on_death)
 
     # -- what it says -------------------------------------------------------------------------
 
@@ -146,7 +146,10 @@ class ChildProcess:
             self._status = _zombies_code(self.pid)
         if self._reaped or not (self._expected or self._said is None and not self._status):
             self._finish()  # an end that nobody expected: its replacement does not wait for the reaper
-        self._loop.call_soon(self._clean_up)
+        if self._gone:
+            self._loop.call_soon_after(self._clean_up)
+        else:
+            self._clean_up()
 
     def _clean_up(self) -> None:
         self._close_notices()
@@ -178,7 +181,7 @@ class ChildProcess:
         reason = self._said or self._reason_of_status()
         self.owner.on_gone(reason)
         self.channel.fail(ActorDown(f"the actor's process {self.pid} ended: {reason}", reason))
-        self._loop.call_soon(self.channel.close)
+        self._loop.call_soon_after(self.channel.close)
 
     def _reason_of_status(self) -> ExitReason:
         if self._status is None:

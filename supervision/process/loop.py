@@ -21,6 +21,8 @@ __all__ = ["Loop", "Timer"]
 
 logger = logging.getLogger("supervision")
 
+_AFTER_SECONDS = 0.0005
+
 Callback = Callable[[int], None]
 
 
@@ -55,6 +57,7 @@ class Loop:
         self.poller = make_poller()
         self.callbacks: dict[int, Callback] = {}
         self._calls: deque[tuple[Callable[..., None], tuple[object, ...]]] = deque()
+        self._later: deque[tuple[Callable[..., None], tuple[object, ...]]] = deque()
         self._timers: list[tuple[float, int, Timer]] = []
         self._count = itertools.count()
         self._wake_read, self._wake_write = os.pipe()
@@ -95,6 +98,21 @@ class Loop:
         else:
             self.call_soon(self._add_timer, due, timer)
         return timer
+
+    def call_soon_after(self, function: Callable[..., None], *args: object) -> None:
+        """Have `function(*args)` called once the loop has slept a moment, in order. Loop thread only.
+
+        For what nobody waits for: until the loop sleeps, threads that it has just woken cannot run, since
+        it holds the interpreter, and a process that it has just written to may have to wait for its processor.
+        """
+        self._later.append((function, args))
+        if len(self._later) == 1:
+            self.call_later(_AFTER_SECONDS, self._run_later)
+
+    def _run_later(self) -> None:
+        while self._later:
+            function, args = self._later.popleft()
+            self._guard(function, *args)
 
     def watch(self, fd: int, interest: int, callback: Callback) -> None:
         """Call `callback(READ | WRITE)` whenever the descriptor is ready. Loop thread only."""

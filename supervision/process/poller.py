@@ -10,10 +10,11 @@ import select
 import selectors
 from typing import Protocol
 
-__all__ = ["EpollPoller", "Poller", "SelectorPoller", "make_poller"]
+__all__ = ["READ", "READ_ONCE", "WRITE", "EpollPoller", "Poller", "SelectorPoller", "make_poller"]
 
 READ = 1
 WRITE = 2
+READ_ONCE = 4  # tell of it once, then not again until it is removed
 
 
 class Poller(Protocol):
@@ -80,9 +81,14 @@ class EpollPoller:
         self._epoll.close()
 
 
-_EPOLL = [0, 0, 0, 0]
+_EPOLL = {}
 if hasattr(select, "epoll"):
-    _EPOLL = [0, select.EPOLLIN, select.EPOLLOUT, select.EPOLLIN | select.EPOLLOUT]
+    _EPOLL = {
+        READ: select.EPOLLIN,
+        WRITE: select.EPOLLOUT,
+        READ | WRITE: select.EPOLLIN | select.EPOLLOUT,
+        READ_ONCE: select.EPOLLIN | select.EPOLLONESHOT,
+    }
 
 
 class SelectorPoller:
@@ -95,11 +101,11 @@ class SelectorPoller:
 
     def add(self, fd: int, interest: int) -> None:
         """Begin to watch a descriptor."""
-        self._selector.register(fd, _SELECTOR[interest])
+        self._selector.register(fd, _SELECTOR[interest], interest)
 
     def change(self, fd: int, interest: int) -> None:
         """Watch a descriptor for something else."""
-        self._selector.modify(fd, _SELECTOR[interest])
+        self._selector.modify(fd, _SELECTOR[interest], interest)
 
     def remove(self, fd: int) -> None:
         """Cease to watch a descriptor; one that is not watched is ignored."""
@@ -110,10 +116,13 @@ class SelectorPoller:
 
     def wait(self, timeout: float | None) -> list[tuple[int, int]]:
         """Return (descriptor, READ | WRITE) pairs; errors and hang-ups count as READ."""
-        return [
-            (key.fd, (READ if mask & selectors.EVENT_READ else 0) | (WRITE if mask & selectors.EVENT_WRITE else 0))
-            for key, mask in self._selector.select(timeout)
-        ]
+        found = []
+        for key, mask in self._selector.select(timeout):
+            if key.data == READ_ONCE:
+                self._selector.unregister(key.fd)
+            readable, writable = mask & selectors.EVENT_READ, mask & selectors.EVENT_WRITE
+            found.append((key.fd, (READ if readable else 0) | (WRITE if writable else 0)))
+        return found
 
     def fileno(self) -> int:
         """Return the descriptor of the poller itself; -1 where it has none."""
@@ -125,7 +134,12 @@ class SelectorPoller:
         self._selector.close()
 
 
-_SELECTOR = [0, selectors.EVENT_READ, selectors.EVENT_WRITE, selectors.EVENT_READ | selectors.EVENT_WRITE]
+_SELECTOR = {
+    READ: selectors.EVENT_READ,
+    WRITE: selectors.EVENT_WRITE,
+    READ | WRITE: selectors.EVENT_READ | selectors.EVENT_WRITE,
+    READ_ONCE: selectors.EVENT_READ,
+}
 
 
 def make_poller() -> Poller:

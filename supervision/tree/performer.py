@@ -89,7 +89,7 @@ class Performer:
         finally:
             self._feeding = False
         if self._told:
-            self.app.loop.call_soon(self._tell)
+            self.app.loop.call_soon_after(self._tell)
 
     def _step(self, event: decisions.Event) -> None:
         if self._killed:
@@ -214,7 +214,7 @@ class Performer:
         self._unsettled.add(entry.key)
         self.feed(decisions.Exited(entry.key, runner, reason))
         # The replacement is on its way; who waits to hear of the end does not hold it up.
-        self.app.loop.call_soon(self._announce, entry, runner, number, reason)
+        self.app.loop.call_soon_after(self._announce, entry, runner, number, reason)
 
     def _announce(self, entry: Entry, runner: Runner, number: int, reason: ExitReason) -> None:
         entry.slot.announce(number, reason)
