@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.actors import Known
+from benchmarks.comparison import compare
 from benchmarks.floors import FloorChild, FloorServer, notice_and_round_trip
 from benchmarks.memory import read_memory
 from benchmarks.options import Options
@@ -76,6 +77,8 @@ def run(options: Options, report: Report) -> None:
     report.figure("orphans", left.orphans)
     report.figure("fd_growth", losses.descriptors)
     report.verdicts(TARGETS)
+    if options.peers or options.chart:
+        compare(options, report, float(report.figures["recover_ms_p50"] or 0.0))
 
 
 def _measure(options: Options, report: Report, losses: Losses, floor: Floor) -> None:
@@ -83,7 +86,9 @@ def _measure(options: Options, report: Report, losses: Losses, floor: Floor) -> 
         size = read_memory(refs[0].pid).own
         report.figure("child_uss_mb", size / 1e6)
         report.figure("floor_uss_mb", floor.match(size) / 1e6)
-        report.note("memory of its own: a child {child_uss_mb} MB, the floor's {floor_uss_mb} MB".format(**report.figures))
+        report.note(
+            "memory of its own: a child {child_uss_mb} MB, the floor's {floor_uss_mb} MB".format(**report.figures)
+        )
         report.header("one for one, two spares", *_COLUMNS)
         paced = interleave(refs, floor, options.count(300, 150), _PAUSE, losses, report.progress)
         _row(report, "1 child, 20 ms idle before each kill", paced)
@@ -92,7 +97,11 @@ def _measure(options: Options, report: Report, losses: Losses, floor: Floor) -> 
     with children(50, losses) as refs:
         samples = interleave(refs, floor, options.count(150, 50), _PAUSE, losses, report.progress)
         _row(report, "50 children, one killed, 20 ms idle", samples)
-        _row(report, "50 children, one killed, back to back", back_to_back(refs, floor, options.count(200, 80), losses))
+        _row(
+            report,
+            "50 children, one killed, back to back",
+            back_to_back(refs, floor, options.count(200, 80), losses),
+        )
     with children(1, losses) as refs, _log_file():
         samples = interleave(refs, floor, options.count(100, 40), _PAUSE, losses, report.progress)
         _row(report, "1 child, reports logged to a file", samples)
@@ -151,7 +160,7 @@ def recover(ref: Any, losses: Losses) -> float:
 
 
 def _await_successor(ref: Any, victim: int) -> bool:
-    """Ask until the answer comes from a new process: SIGKILL takes a moment, and the victim may still answer."""
+    """Ask until the answer comes from a new process: SIGKILL takes a moment, the victim may still answer."""
     question = next(_questions)
     deadline = time.monotonic() + _GIVE_UP_SECONDS
     while time.monotonic() < deadline:
@@ -278,7 +287,16 @@ def _log_file() -> Iterator[None]:
 def _storms(options: Options, report: Report, losses: Losses, floor: Floor) -> None:
     count = options.count(50, 50, 5)
     rounds = options.count(15, 6, 1)
-    report.header(f"storm: {count} killed at once, until all answer", "p50", "min", "max", "floor p50", "/ floor", "", "rounds")
+    report.header(
+        f"storm: {count} killed at once, until all answer",
+        "p50",
+        "min",
+        "max",
+        "floor p50",
+        "/ floor",
+        "",
+        "rounds",
+    )
     for spares, key, label in (
         (0, "storm50_ms", "two spares"),
         (count, "storm50_spare_each_ms", "a spare for each"),
@@ -292,7 +310,16 @@ def _storms(options: Options, report: Report, losses: Losses, floor: Floor) -> N
                 report.progress(f"  storm {number + 1} of {rounds}")
                 settled_descriptor_count()
         ours, floors = summarize(samples.ours, 1e3), summarize(samples.floors, 1e3)
-        report.row(label, ours.p50, ours.low, ours.high, floors.p50, ratio(samples.ours, samples.floors), None, rounds)
+        report.row(
+            label,
+            ours.p50,
+            ours.low,
+            ours.high,
+            floors.p50,
+            ratio(samples.ours, samples.floors),
+            None,
+            rounds,
+        )
         report.figure(key, ours.p50)
     report.figure("storm50_floor_ms", floors.p50)
 
@@ -309,7 +336,7 @@ def _storm(refs: list[Any], losses: Losses) -> float:
 
 
 def _storm_floor(floor: Floor, count: int) -> float:
-    """Kill as many forks of the same size; return the seconds until the last is known to be dead and one answers."""
+    """Kill as many forks of the same size; return the seconds until all are known to be dead and one answers."""
     victims = [floor.victim() for _ in range(count)]
     time.sleep(_PAUSE)
     begun = time.perf_counter()

@@ -20,9 +20,11 @@ import time
 from types import TracebackType
 from typing import Final, Literal
 
+import msgpack
+
 __all__ = ["FloorChild", "FloorServer", "exchange", "notice_and_round_trip", "receive_frame"]
 
-Kind = Literal["idle", "echo", "count"]
+Kind = Literal["idle", "echo", "packed", "count"]
 
 HEADER: Final = struct.Struct("<I")
 _CHUNK: Final = 65536
@@ -60,8 +62,8 @@ class FloorChild:
 class FloorServer:
     """Start the process that forks the floors, and have it fork. For one thread.
 
-        with FloorServer() as floors:
-            child = floors.fork("echo")
+    with FloorServer() as floors:
+        child = floors.fork("echo")
     """
 
     def __init__(self) -> None:
@@ -70,7 +72,10 @@ class FloorServer:
             command = [sys.executable, "-m", "benchmarks.floors", str(theirs.fileno())]
             path = os.pathsep.join([_HOME, *filter(None, [os.environ.get("PYTHONPATH")])])
             self._process = subprocess.Popen(
-                command, pass_fds=(theirs.fileno(),), env={**os.environ, "PYTHONPATH": path}, start_new_session=True
+                command,
+                pass_fds=(theirs.fileno(),),
+                env={**os.environ, "PYTHONPATH": path},
+                start_new_session=True,
             )
         if self._control.recv(16) != b"ready":
             raise RuntimeError("the process that forks the floors did not start")
@@ -156,6 +161,12 @@ def _echo(sock: socket.socket) -> None:
         sock.sendall(HEADER.pack(len(body)) + body)
 
 
+def _echo_packed(sock: socket.socket) -> None:
+    while True:
+        body = msgpack.packb(msgpack.unpackb(receive_frame(sock)))
+        sock.sendall(HEADER.pack(len(body)) + body)
+
+
 def _count(sock: socket.socket) -> None:
     """Count frames; answer the one that says `count`."""
     count = 0
@@ -177,7 +188,7 @@ def _count(sock: socket.socket) -> None:
         data = data[position:]
 
 
-_KINDS: Final = {"idle": _idle, "echo": _echo, "count": _count}
+_KINDS: Final = {"idle": _idle, "echo": _echo, "packed": _echo_packed, "count": _count}
 
 
 def _become(kind: str, own_bytes: int, sock: socket.socket) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 import threading
 import time
@@ -38,6 +39,8 @@ MESSAGE: Final[dict[str, Any]] = {
     "note": "nothing unusual was seen here",
 }
 
+Contenders = dict[str, tuple[Callable[[Any], Any], Any]]
+
 _BLOCK: Final = 200
 _COLUMNS: Final = ("p50", "p90", "p99", "min", "/ raw", "paired", "asks")
 
@@ -46,7 +49,9 @@ def run(options: Options, report: Report) -> None:
     """Run all rows and keep the figures."""
     report.title("Messaging across processes")
     size = len(msgpack.packb(MESSAGE))
-    report.note(f"the message: a map of 7 keys, {size} bytes of msgpack; raw: these bytes echoed over a bare socketpair")
+    report.note(
+        f"the message: a map of 7 keys, {size} bytes of msgpack; raw: these bytes echoed over a bare socketpair"
+    )
     report.note("raw neither packs nor unpacks; Pykka's ThreadingActor stays in this process and copies nothing")
     with FloorServer() as floors, runtime():
         _asks(options, report, floors)
@@ -62,28 +67,30 @@ def run(options: Options, report: Report) -> None:
 
 
 class RawPeer:
-    """Exchange bytes with a forked process over a bare socketpair."""
+    """Exchange bytes with a forked process over a bare socketpair.
 
-    def __init__(self, floors: FloorServer) -> None:
-        self._child = floors.fork("echo")
+    Args:
+        floors: forks it.
+        packed: whether both ends pack and unpack with msgpack, as whoever writes this by hand has to.
+    """
+
+    def __init__(self, floors: FloorServer, *, packed: bool = False) -> None:
+        self._child = floors.fork("packed" if packed else "echo")
         self._sock = self._child.sock
+        self.pid = self._child.pid
 
     def ask(self, body: bytes) -> bytes:
         """Return what the process echoes."""
         return exchange(self._sock, HEADER.pack(len(body)) + body)
 
+    def ask_packed(self, message: object) -> object:
+        """Return what the process makes of a message."""
+        answer: object = msgpack.unpackb(self.ask(msgpack.packb(message)))
+        return answer
+
     def close(self) -> None:
         """End the process."""
         self._child.close()
-
-
-@contextlib.contextmanager
-def _raw_peer(floors: FloorServer) -> Iterator[RawPeer]:
-    peer = RawPeer(floors)
-    try:
-        yield peer
-    finally:
-        peer.close()
 
 
 @contextlib.contextmanager
@@ -99,30 +106,72 @@ def _started(actor_class: type[Any], count: int = 1) -> Iterator[list[Any]]:
 def _asks(options: Options, report: Report, floors: FloorServer) -> None:
     blocks = options.count(100, 40, 1)
     body = msgpack.packb(MESSAGE)
-    report.header("ask, microseconds", *_COLUMNS)
-    with _started(Echo) as ours, _started(ThreadEcho) as pykkas, _raw_peer(floors) as raw:
-        contenders: dict[str, tuple[Callable[[Any], Any], Any]] = {
+    labels = {
+        "ours": "a child in a process",
+        "pykka": "Pykka's ThreadingActor",
+        "packed": "raw socketpair, msgpack at both ends",
+        "raw": "raw socketpair",
+    }
+    with (
+        _started(Echo) as ours,
+        _started(ThreadEcho) as pykkas,
+        contextlib.closing(RawPeer(floors, packed=True)) as packed,
+        contextlib.closing(RawPeer(floors)) as raw,
+    ):
+        contenders: Contenders = {
             "ours": (ours[0].ask, MESSAGE),
             "pykka": (pykkas[0].ask, MESSAGE),
+            "packed": (packed.ask_packed, MESSAGE),
             "raw": (raw.ask, body),
         }
+        report.header("ask, microseconds", *_COLUMNS)
         taken = _in_turns(contenders, blocks, _BLOCK, report.progress)
-    _ask_rows(report, taken, {"ours": "a child in a process", "pykka": "Pykka's ThreadingActor", "raw": "raw socketpair"})
-    report.figure("ask_us_p50", summarize(taken["ours"], 1e6).p50)
+        _ask_rows(report, taken, labels)
+        del contenders["pykka"], labels["pykka"]
+        pids = [ours[0].pid, packed.pid, raw.pid]
+        for processors, key, words in ((1, "one_cpu", "one processor"), (2, "two_cpus", "two processors")):
+            with _placed(processors, pids) as placed:
+                if placed:
+                    report.header(f"the same, asker and child kept on {words}", *_COLUMNS)
+                    pinned = _in_turns(contenders, max(1, blocks // 4), _BLOCK, report.progress)
+                    _ask_rows(report, pinned, labels)
+                    report.figure(f"ask_{key}_over_raw", ratio(pinned["ours"], pinned["raw"]))
+    for key, name in (("ask_us_p50", "ours"), ("pykka_ask_us_p50", "pykka"), ("raw_us_p50", "raw")):
+        report.figure(key, summarize(taken[name], 1e6).p50)
     report.figure("ask_us_p99", summarize(taken["ours"], 1e6).p99)
-    report.figure("pykka_ask_us_p50", summarize(taken["pykka"], 1e6).p50)
-    report.figure("raw_us_p50", summarize(taken["raw"], 1e6).p50)
+    report.figure("raw_packed_us_p50", summarize(taken["packed"], 1e6).p50)
     report.figure("ask_over_raw", ratio(taken["ours"], taken["raw"]))
     report.figure("ask_over_raw_paired", paired_ratio(taken["ours"], taken["raw"]))
+    report.figure("ask_over_raw_packed", ratio(taken["ours"], taken["packed"]))
+
+
+@contextlib.contextmanager
+def _placed(processors: int, pids: list[int]) -> Iterator[bool]:
+    """Keep this thread on one processor and the processes on it too, or on another; False where there is none.
+
+    Two processes that talk share a processor or not as the scheduler likes, and it makes a difference of
+    up to ten times: to wake the other processor costs more than all else.
+    """
+    if not hasattr(os, "sched_setaffinity") or len(allowed := sorted(os.sched_getaffinity(0))) < processors:
+        yield False
+        return
+    os.sched_setaffinity(0, allowed[:1])
+    for pid in pids:
+        os.sched_setaffinity(pid, [allowed[processors - 1]])
+    try:
+        yield True
+    finally:
+        for pid in (0, *pids):
+            os.sched_setaffinity(pid, allowed)
 
 
 def _in_turns(
-    contenders: dict[str, tuple[Callable[[Any], Any], Any]],
+    contenders: Contenders,
     blocks: int,
     block: int,
     progress: Callable[[str], None] = lambda text: None,
 ) -> dict[str, list[float]]:
-    """Ask each contender a block of times, in turns; return the seconds of each ask. Each answer is checked."""
+    """Ask each contender a block of times, in turns; return the seconds of each ask. Answers are checked."""
     taken: dict[str, list[float]] = {name: [] for name in contenders}
     for ask, message in contenders.values():
         _ask_often(ask, message, 20)
@@ -207,17 +256,21 @@ def _send_often(sock: socket.socket, count: int) -> float:
 
 def _large(options: Options, report: Report, floors: FloorServer) -> None:
     report.header("large messages, echoed, microseconds", *_COLUMNS)
-    with _started(Echo) as refs, _raw_peer(floors) as raw:
+    with _started(Echo) as refs, contextlib.closing(RawPeer(floors)) as raw:
         for size, unit in ((10_000, "10 KB"), (1_000_000, "1 MB")):
             blocks = options.count(20, 10, 1) if size < 100_000 else options.count(20, 8, 1)
             block = options.count(50, 50, 2) if size < 100_000 else options.count(5, 5, 1)
-            contenders: dict[str, tuple[Callable[[Any], Any], Any]] = {
+            contenders: Contenders = {
                 "text": (refs[0].ask, "x" * size),
                 "bytes": (refs[0].ask, b"x" * size),
                 "raw": (raw.ask, b"x" * size),
             }
             taken = _in_turns(contenders, blocks, block)
-            _ask_rows(report, taken, {"text": f"{unit} str", "bytes": f"{unit} bytes", "raw": f"{unit} raw socketpair"})
+            _ask_rows(
+                report,
+                taken,
+                {"text": f"{unit} str", "bytes": f"{unit} bytes", "raw": f"{unit} raw socketpair"},
+            )
             for name in ("text", "bytes"):
                 key = f"ask_{unit.replace(' ', '').lower()}_{name}"
                 report.figure(f"{key}_us_p50", summarize(taken[name], 1e6).p50)
@@ -232,11 +285,19 @@ def _many_children(options: Options, report: Report, floors: FloorServer) -> Non
     blocks = options.count(40, 15, 1)
     body = msgpack.packb(MESSAGE)
     report.header(f"{count} children in turn, microseconds an ask", *_COLUMNS)
-    with _started(Echo, count) as ours, _started(ThreadEcho, count) as pykkas, contextlib.ExitStack() as stack:
-        raws = [stack.enter_context(_raw_peer(floors)) for _ in range(count)]
+    with (
+        _started(Echo, count) as ours,
+        _started(ThreadEcho, count) as pykkas,
+        contextlib.ExitStack() as stack,
+    ):
+        raws = [stack.enter_context(contextlib.closing(RawPeer(floors))) for _ in range(count)]
         taken: dict[str, list[float]] = {"ours": [], "pykka": [], "raw": []}
         for number in range(blocks):
-            for name, peers, message in (("ours", ours, MESSAGE), ("pykka", pykkas, MESSAGE), ("raw", raws, body)):
+            for name, peers, message in (
+                ("ours", ours, MESSAGE),
+                ("pykka", pykkas, MESSAGE),
+                ("raw", raws, body),
+            ):
                 for peer in peers:
                     taken[name] += _ask_often(peer.ask, message, 1)
             report.progress(f"  round {number + 1} of {blocks}")

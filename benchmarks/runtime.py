@@ -57,7 +57,7 @@ def runtime(spares: int = 2) -> Iterator[Leftovers]:
 
 
 def _count_marked(mark: str, seconds: float = 1.0) -> int:
-    """Count the processes whose environment has the mark, given a moment to go; this one has it only in Python."""
+    """Count the processes that were started with the mark in their environment, given a moment to go."""
     wanted = f"{_MARK}={mark}".encode()
     deadline = time.monotonic() + seconds
     while True:

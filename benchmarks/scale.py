@@ -135,7 +135,7 @@ def _restarts(refs: list[Any], count: int) -> list[float]:
 
 
 def _wakeups(pids: list[int], seconds: float) -> tuple[float, float]:
-    """Return how often a second the supervisor's thread wakes up with nothing to do, and all children together."""
+    """Return how often a second the supervisor's thread wakes up when idle, and all children together."""
     threads = [f"self/task/{thread.native_id}" for thread in threading.enumerate() if thread.name == "supervision-loop"]
     tasks = [f"{pid}/task/{pid}" for pid in pids]
     before = [_switches(threads), _switches(tasks)]

@@ -61,7 +61,11 @@ class _Attached:
             telemetry.detach(handler_id)
 
     def _hear(
-        self, _name: tuple[str, ...], _measurements: Mapping[str, Any], _metadata: Mapping[str, Any], _config: Any
+        self,
+        _name: tuple[str, ...],
+        _measurements: Mapping[str, Any],
+        _metadata: Mapping[str, Any],
+        _config: Any,
     ) -> None:
         self.calls += 1
 

@@ -33,12 +33,12 @@ if _TYPE_CHECKING:
     from supervision.messages import Down as Down
     from supervision.messages import Exit as Exit
     from supervision.partition import PartitionSupervisor as PartitionSupervisor
+    from supervision.process.settings import configure as configure
     from supervision.process.wire import Limits as Limits
     from supervision.process.wire import wire_value as wire_value
     from supervision.ref import Ref as Ref
     from supervision.registry import Registry as Registry
     from supervision.running import run as run
-    from supervision.settings import configure as configure
     from supervision.spec import Backoff as Backoff
     from supervision.spec import ChildSpec as ChildSpec
     from supervision.spec import SupervisorFlags as SupervisorFlags
@@ -75,7 +75,7 @@ _HOMES = {
     "supervision.ref": ["Ref"],
     "supervision.registry": ["Registry"],
     "supervision.running": ["run"],
-    "supervision.settings": ["configure"],
+    "supervision.process.settings": ["configure"],
     "supervision.spec": ["Backoff", "ChildSpec", "SupervisorFlags", "check_childspecs", "child"],
     "supervision.supervisor": ["IGNORE", "Supervisor", "SupervisorRef"],
     "supervision.watching": ["demonitor", "link", "monitor", "send_after"],

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
 import queue
-import sys
 import threading
 from functools import cached_property
 from typing import Any, ClassVar, NoReturn
 
 import pykka
 
-from supervision.errors import SpecError, StartError
+from supervision.errors import StartError
 from supervision.exits import NORMAL, ExitReason
 from supervision.future import ReplyFuture
 from supervision.process import birth, context
@@ -20,7 +18,7 @@ from supervision.process.timers import ActorTimer
 from supervision.process.wire import set_ref_hooks
 from supervision.ref import Ref
 
-__all__ = ["Ignore", "ProcessActor", "find_class", "load_class"]
+__all__ = ["Ignore", "ProcessActor"]
 
 
 class ProcessActor(pykka.Actor):
@@ -42,7 +40,7 @@ class ProcessActor(pykka.Actor):
     _loop: Any = None
 
     @classmethod
-    def start(cls, *args: Any, **kwargs: Any) -> Ref:  # type: ignore[override]
+    def start(cls, *args: Any, **kwargs: Any) -> Ref:
         """Start the actor in a process of its own and wait until `on_start` has returned.
 
         Args:
@@ -81,7 +79,7 @@ class ProcessActor(pykka.Actor):
         return queue.Queue()
 
     @property
-    def actor_ref(self) -> Ref:  # type: ignore[override]
+    def actor_ref(self) -> Ref:
         """A ref to this incarnation of the actor."""
         return self._actor_ref  # type: ignore[return-value]
 
@@ -144,31 +142,11 @@ class ProcessActor(pykka.Actor):
         return f"{type(self).__name__} ({getattr(self, 'actor_urn', 'not started')})"
 
 
-def load_class(path: str) -> type[Any]:
-    """Return the class that `module:qualified.name` means, importing the module.
-
-    Raises:
-        SpecError: there is no such class.
-    """
-    module, _, qualname = path.partition(":")
-    try:
-        importlib.import_module(module)
-    except ImportError as error:
-        raise SpecError(("unimportable", path), f"{path}: {error}") from error
-    found = find_class(path)
-    if found is None:
-        raise SpecError(("unimportable", path), f"{module} has no class {qualname}")
-    return found
+def _ref_from_wire(parts: list[Any]) -> Ref:
+    urn, number = parts
+    if not isinstance(urn, str) or not isinstance(number, int):
+        raise ValueError("a ref is a URN and the number of an incarnation")
+    return context.node_that_is().ref((urn, number))
 
 
-def find_class(path: str) -> type[Any] | None:
-    """Return the class that `module:qualified.name` means if its module is imported already."""
-    module, _, qualname = path.partition(":")
-    found: Any = sys.modules.get(module)
-    for part in qualname.split("."):
-        found = getattr(found, part, None)
-    return found if isinstance(found, type) else None
-
-
-set_ref_hooks(Ref, lambda ref: list(ref.address), lambda parts: context.node().ref((parts[0], parts[1])))
-
+set_ref_hooks(Ref, lambda ref: list(ref.address), _ref_from_wire)

@@ -163,9 +163,7 @@ class Bus:
             if handler.event_name[: len(prefix)] == prefix
         ]
 
-    def execute(
-        self, event_name: EventName, measurements: Measurements, metadata: Metadata | None = None
-    ) -> None:
+    def execute(self, event_name: EventName, measurements: Measurements, metadata: Metadata | None = None) -> None:
         """Emit an event: run its handlers here and now. Never raises.
 
         Args:
@@ -182,9 +180,7 @@ class Bus:
         if entry is not None:
             self._run(entry.handlers, entry.forwarder, event_name, measurements, metadata)
 
-    def deliver(
-        self, event_name: EventName, measurements: Measurements, metadata: Metadata | None = None
-    ) -> None:
+    def deliver(self, event_name: EventName, measurements: Measurements, metadata: Metadata | None = None) -> None:
         """Run the handlers for an event that came from a child; as `execute`, but never forwards it on."""
         try:
             entry = self._table.get(event_name)
@@ -235,9 +231,7 @@ class Bus:
                 for handler in handlers:
                     by_name.setdefault(handler.event_name, []).append(handler)
             self._table = {
-                name: _Entry(
-                    tuple(by_name.get(name, ())), self._forwarder if name in self._forwarded else None
-                )
+                name: _Entry(tuple(by_name.get(name, ())), self._forwarder if name in self._forwarded else None)
                 for name in self._forwarded.union(by_name)
             }
             self._interested = frozenset(by_name)

@@ -42,9 +42,7 @@ def checked_start(value: object) -> tuple[Callable[..., object], tuple[object, .
             return function, tuple(args), kwargs
     if callable(value):
         return value, (), {}
-    raise SpecError(
-        ("invalid_mfa", value), f"start must be a callable or (callable, args[, kwargs]), not {value!r}"
-    )
+    raise SpecError(("invalid_mfa", value), f"start must be a callable or (callable, args[, kwargs]), not {value!r}")
 
 
 def check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:

@@ -39,7 +39,12 @@ class DynamicSupervisor(Supervisor):
             extra_arguments: put before the arguments of every child.
             strategy, auto_shutdown: only the defaults are possible.
         """
-        flags = {"strategy": strategy, "intensity": intensity, "period": period, "auto_shutdown": auto_shutdown}
+        flags = {
+            "strategy": strategy,
+            "intensity": intensity,
+            "period": period,
+            "auto_shutdown": auto_shutdown,
+        }
         return flags, {"max_children": max_children, "extra_arguments": tuple(extra_arguments)}
 
     @classmethod

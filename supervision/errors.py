@@ -1,18 +1,18 @@
 """The exceptions of `supervision`. The type says whose fault it was.
 
-    SupervisionError
-    ├── SpecError            you described a child or a supervisor wrongly
-    ├── RequestError         a supervisor refused what you asked of it
-    ├── StartError           an actor or a tree did not come up
-    ├── MessageError         your message cannot travel
-    ├── AskCycle             your ask could only have waited for itself
-    ├── MailboxFull          the receiver is too slow; the message was not sent
-    ├── RemoteError          code in another process raised
-    ├── ProtocolError        a peer sent bytes that are no message
-    └── ForkedCopyError      this process is a forked copy; the actors belong to the original
+SupervisionError
+├── SpecError            you described a child or a supervisor wrongly
+├── RequestError         a supervisor refused what you asked of it
+├── StartError           an actor or a tree did not come up
+├── MessageError         your message cannot travel
+├── AskCycle             your ask could only have waited for itself
+├── MailboxFull          the receiver is too slow; the message was not sent
+├── RemoteError          code in another process raised
+├── ProtocolError        a peer sent bytes that are no message
+└── ForkedCopyError      this process is a forked copy; the actors belong to the original
 
-    pykka.ActorDeadError
-    └── ActorDown            the actor is gone; `reason` says how it ended
+pykka.ActorDeadError
+└── ActorDown            the actor is gone; `reason` says how it ended
 """
 
 from __future__ import annotations

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from supervision.exits import ExitReason
-from supervision.process.wire import register
 
 __all__ = ["Down", "Exit"]
 
@@ -37,8 +36,3 @@ class Exit:
 
     ref: Any
     reason: ExitReason
-
-
-register(ExitReason)
-register(Down)
-register(Exit)

@@ -86,7 +86,10 @@ class Proxy(pykka.ActorProxy[Any]):
         return super().__getattr__(name)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Proxy) and (self.actor_ref, self._attr_path) == (other.actor_ref, other._attr_path)
+        return isinstance(other, Proxy) and (self.actor_ref, self._attr_path) == (
+            other.actor_ref,
+            other._attr_path,
+        )
 
     def __hash__(self) -> int:
         return hash((self.actor_ref, self._attr_path))

@@ -25,7 +25,7 @@ class Target(Protocol):
     def address(self) -> Address:
         """Return what names the actor in every process."""
 
-    def actor_class(self) -> type[Any]:
+    def actor_class(self) -> type[Any]:  # type: ignore[override]
         """Return the actor's class, or the nearest one known here."""
 
     def alive(self) -> bool:
@@ -52,6 +52,9 @@ class Target(Protocol):
     def number(self) -> int:
         """Return which incarnation lives."""
 
+    def at(self, number: int) -> Target:
+        """Return the way to one incarnation of the actor, or with 0 to whichever lives."""
+
 
 class Ref(pykka.ActorRef[Any]):
     """Refer to an actor in a process of its own, as Pykka's `ActorRef` does to one in this process.
@@ -74,7 +77,7 @@ class Ref(pykka.ActorRef[Any]):
         return self._target.actor_class()
 
     @property
-    def actor_stopped(self) -> Any:
+    def actor_stopped(self) -> Any:  # type: ignore[override]
         """An object whose `is_set()` tells whether the actor is gone for good."""
         return _Stopped(self._target)
 
@@ -159,9 +162,7 @@ class Ref(pykka.ActorRef[Any]):
         return self._at(self._target.number())
 
     def _at(self, number: int) -> Ref:
-        from supervision.process import context  # knows the way in this kind of process
-
-        return context.node().ref((self.actor_urn, number))
+        return Ref(self._target.at(number))
 
     @property
     def pid(self) -> int | None:
@@ -201,5 +202,3 @@ class _Stopped:
 
     def is_set(self) -> bool:
         return not self._target.alive()
-
-

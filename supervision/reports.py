@@ -51,4 +51,10 @@ def report_supervisor(supervisor: str, context: str, reason: Any, offender: Mapp
 def report_progress(supervisor: str, started: Mapping[str, Any]) -> None:
     """Tell that a child was started."""
     report_event("supervisor", "progress", {}, {"supervisor": supervisor, "started": dict(started)})
-    report_log(logging.INFO, "Supervisor: %s. Started: id=%s,pid=%s.", supervisor, started.get("id"), started.get("pid"))
+    report_log(
+        logging.INFO,
+        "Supervisor: %s. Started: id=%s,pid=%s.",
+        supervisor,
+        started.get("id"),
+        started.get("pid"),
+    )

@@ -77,9 +77,7 @@ class Backoff:
     def __post_init__(self) -> None:
         good = is_seconds(self.initial) and is_seconds(self.maximum) and is_seconds(self.factor)
         if not (good and self.factor >= 1 and is_seconds(self.jitter) and self.jitter <= 1):
-            raise SpecError(
-                ("invalid_backoff", self), f"{self!r}: times are >= 0, factor >= 1 and jitter 0 to 1"
-            )
+            raise SpecError(("invalid_backoff", self), f"{self!r}: times are >= 0, factor >= 1 and jitter 0 to 1")
 
     def delay(self, attempt: int, random: float) -> float:
         """Return the seconds to wait before a restart.
@@ -200,9 +198,7 @@ class ArgumentsNotKept:
 
     def __call__(self, *args: object, **kwargs: object) -> object:
         """Raise: a child cannot be started again without its arguments."""
-        raise SpecError(
-            ("invalid_mfa", self), "the arguments of a temporary child are not kept after its start"
-        )
+        raise SpecError(("invalid_mfa", self), "the arguments of a temporary child are not kept after its start")
 
     def __repr__(self) -> str:
         return f"ArgumentsNotKept({self.function!r})"

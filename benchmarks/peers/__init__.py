@@ -74,7 +74,14 @@ def measure(peer: Peer, seconds: float) -> list[float]:
     Raises:
         PeerError: it failed, or took too long.
     """
-    command = [sys.executable, "-m", f"benchmarks.peers.{peer.script}", str(peer.kills), str(seconds), *peer.arguments]
+    command = [
+        sys.executable,
+        "-m",
+        f"benchmarks.peers.{peer.script}",
+        str(peer.kills),
+        str(seconds),
+        *peer.arguments,
+    ]
     path = os.pathsep.join([_ROOT, *filter(None, [os.environ.get("PYTHONPATH")])])
     process = subprocess.Popen(
         command,

@@ -83,8 +83,10 @@ def main() -> None:
             text=True,
             timeout=seconds + 25,
         )
-    sys.stderr.write(done.stderr or done.stdout)
-    print(next(line for line in done.stdout.splitlines() if line.startswith("[")), flush=True)
+    samples = [line for line in done.stdout.splitlines() if line.startswith("[")]
+    if not samples:
+        sys.exit(done.stderr.strip() or done.stdout.strip() or "erl said nothing")
+    print(samples[-1], flush=True)
 
 
 if __name__ == "__main__":

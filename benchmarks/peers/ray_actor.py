@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import os
-
-import ray
+from typing import Any, Final
 
 from benchmarks.peers.harness import kill_often, print_samples
+
+ray: Final[Any] = importlib.import_module("ray")  # by name: it may be missing where types are checked
 
 
 class Service:

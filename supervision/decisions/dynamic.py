@@ -68,9 +68,7 @@ def _instance(turn: Turn, given: object) -> ChildSpec:
     if template is None:
         return _own_spec(given)
     if not isinstance(given, tuple | list):
-        raise SpecError(
-            ("invalid_args", given), f"simple_one_for_one takes a list of arguments, not {given!r}"
-        )
+        raise SpecError(("invalid_args", given), f"simple_one_for_one takes a list of arguments, not {given!r}")
     function, args, kwargs = template.start
     return replace(template, start=(function, (*args, *given), kwargs))
 
@@ -78,9 +76,7 @@ def _instance(turn: Turn, given: object) -> ChildSpec:
 def _own_spec(given: object) -> ChildSpec:
     """Check the specification of a DynamicSupervisor's child; no child of it can be significant."""
     if isinstance(given, Mapping) and given.get("significant") is True:
-        spec = replace(
-            validated({**given, "significant": False}, None), restart="temporary", significant=True
-        )
+        spec = replace(validated({**given, "significant": False}, None), restart="temporary", significant=True)
     else:
         spec = validated(given, None)
     if spec.significant:

@@ -63,9 +63,7 @@ def partition_specs(
         SpecError: the specification or the number is invalid, or `with_arguments` returned no list.
     """
     if not _is_number(partitions) or partitions < 1:
-        raise SpecError(
-            ("invalid_partitions", partitions), "a PartitionSupervisor needs at least one partition"
-        )
+        raise SpecError(("invalid_partitions", partitions), "a PartitionSupervisor needs at least one partition")
     base = validate_child(spec, "never")
     function, args, kwargs = base.start
     copies = []

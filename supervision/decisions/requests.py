@@ -58,9 +58,7 @@ def validated(given: object, auto_shutdown: AutoShutdown | None) -> ChildSpec:
         raise
     except Exception as error:
         # A mapping of the caller's own making, or a value's repr, may raise anything.
-        raise SpecError(
-            ("invalid_child_spec", given), f"reading the specification raised {error!r}"
-        ) from error
+        raise SpecError(("invalid_child_spec", given), f"reading the specification raised {error!r}") from error
 
 
 def rows(turn: Turn) -> list[ChildRow]:
@@ -131,9 +129,7 @@ def _standing(child: Child | None) -> str:
 
 
 def _count(turn: Turn, alive: frozenset[Hashable] | None) -> Counts:
-    active = sum(
-        child.status == "up" and (alive is None or child.pid in alive) for child in turn.children.values()
-    )
+    active = sum(child.status == "up" and (alive is None or child.pid in alive) for child in turn.children.values())
     return tally(turn, len(turn.children), active)
 
 

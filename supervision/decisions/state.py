@@ -258,9 +258,7 @@ def _check_dynamic(flags: SupervisorFlags) -> None:
     if flags.strategy != "one_for_one":
         raise SpecError(("invalid_strategy", flags.strategy), "a DynamicSupervisor is one_for_one only")
     if flags.auto_shutdown != "never":
-        raise SpecError(
-            ("invalid_auto_shutdown", flags.auto_shutdown), "a DynamicSupervisor has no auto_shutdown"
-        )
+        raise SpecError(("invalid_auto_shutdown", flags.auto_shutdown), "a DynamicSupervisor has no auto_shutdown")
 
 
 def _check_max_children(value: int | None) -> None:

@@ -99,9 +99,7 @@ class Turn:
 
     def report(self, context: Context, reason: object, child: Child, pid: Hashable | None) -> None:
         """Report an error of one child."""
-        self.actions.append(
-            Report(context, reason, Offender(pid, None, child.spec.id, child.spec, child.key))
-        )
+        self.actions.append(Report(context, reason, Offender(pid, None, child.spec.id, child.spec, child.key)))
 
     def number(self) -> int:
         """Return a number that was not used before."""

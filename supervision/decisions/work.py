@@ -18,9 +18,7 @@ from supervision.spec import ChildSpec
 __all__ = ["advance", "begin", "end", "gathered", "is_wrong", "stopped"]
 
 
-def begin(
-    turn: Turn, purpose: Purpose, *, stops: Iterable[Hashable] = (), starts: Iterable[Hashable] = ()
-) -> None:
+def begin(turn: Turn, purpose: Purpose, *, stops: Iterable[Hashable] = (), starts: Iterable[Hashable] = ()) -> None:
     """Begin a piece of work and take it as far as it goes without waiting."""
     turn.work = Work(purpose, tuple(stops), tuple(starts))
     advance(turn)
@@ -71,9 +69,7 @@ def is_wrong(spec: ChildSpec, reason: ExitReason, mode: Mode) -> bool:
     if reason.kind == ("killed" if brutal else "shutdown") and reason.detail is None:
         return False
     if mode == "dynamic":
-        return brutal or not (
-            reason.kind == "shutdown" or (reason.kind == "normal" and not spec.is_permanent)
-        )
+        return brutal or not (reason.kind == "shutdown" or (reason.kind == "normal" and not spec.is_permanent))
     return not reason.is_normal or spec.is_permanent
 
 
@@ -101,9 +97,7 @@ def _start_next(turn: Turn, work: Work) -> bool:
     if work.started >= len(work.starts):
         return False
     child = turn.children[work.starts[work.started]]
-    turn.work = replace(
-        work, phase="start", awaiting=child.key, stopped=len(work.stops), started=work.started + 1
-    )
+    turn.work = replace(work, phase="start", awaiting=child.key, stopped=len(work.stops), started=work.started + 1)
     turn.act(Start(child.key, _complete_call(turn, child.spec)))
     return True
 
@@ -157,9 +151,7 @@ def _note(turn: Turn, work: Work, child: Child, reason: ExitReason) -> Work:
     return work
 
 
-def _counted(
-    wrong: tuple[tuple[ExitReason, int], ...], reason: ExitReason
-) -> tuple[tuple[ExitReason, int], ...]:
+def _counted(wrong: tuple[tuple[ExitReason, int], ...], reason: ExitReason) -> tuple[tuple[ExitReason, int], ...]:
     for at, (known, number) in enumerate(wrong):
         if (known.kind, known.detail) == (reason.kind, reason.detail):
             return (*wrong[:at], (known, number + 1), *wrong[at + 1 :])

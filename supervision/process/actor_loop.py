@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import sys
-import time
+import threading
 import traceback
 from typing import Any
 
@@ -305,5 +305,3 @@ def _crash_reason(error: BaseException) -> ExitReason:
     except Exception:
         said = "<no text: its __str__ failed>"
     return crash((type(error).__name__, said[:4096]), text[-65536:])
-
-

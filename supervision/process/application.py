@@ -24,6 +24,7 @@ from supervision.process.operations import Operations
 from supervision.process.orders import Orders
 from supervision.process.protocol import INTERESTS
 from supervision.process.router import Router
+from supervision.process.settings import Settings, current_settings
 from supervision.process.slot import Slot, SlotTarget
 from supervision.process.solo import Solo
 from supervision.process.spawn_launcher import SpawnLauncher
@@ -31,7 +32,6 @@ from supervision.process.zygote import SCRIPT
 from supervision.process.zygote_launcher import ZygoteLauncher
 from supervision.ref import Address, Ref
 from supervision.reports import report_event
-from supervision.settings import Settings, current_settings
 
 __all__ = ["Application", "application", "current", "running", "shutdown"]
 
@@ -300,4 +300,3 @@ def _in_forked_copy() -> None:
 
 os.register_at_fork(after_in_child=_in_forked_copy)
 atexit.register(shutdown)
-

@@ -25,7 +25,7 @@ class Birth:
     loop: Any
 
 
-class Ignore(Exception):  # noqa: N818
+class Ignore(Exception):
     """Raise in `__init__` or `on_start`: the actor declines to start, and that is no failure."""
 
 

@@ -31,6 +31,7 @@ from supervision.process.wire import Codec
 __all__ = ["Channel"]
 
 _FRAME_SECONDS = 30.0
+_HANG_UP_SECONDS = 1.0
 
 
 class Channel:
@@ -191,9 +192,10 @@ class Channel:
     # -- asking -------------------------------------------------------------------------------
 
     def ask(self, message: object, timeout: float | None) -> object:
-        """Send a message and wait for its answer. Any thread but the loop's; raises as `send`, and:
+        """Send a message and wait for its answer. Any thread but the loop's.
 
         Raises:
+            MessageError, MailboxFull: nothing was sent.
             ActorDown: the child died before it answered.
             Timeout: no answer within `timeout` seconds; a late one is dropped.
             Exception: what the handler raised.
@@ -279,8 +281,14 @@ class Channel:
             return False
         except OSError:
             alive = False
-        self._end_of_stream = self._end_of_stream or not alive
+        if not alive and not self._end_of_stream:
+            self._end_of_stream = True
+            self._loop.call_later(_HANG_UP_SECONDS, self._check_hang_up)
         return alive
+
+    def _check_hang_up(self) -> None:
+        if not self._closed:
+            self._on_broken(ProtocolError("it closed its socket and lived on"))
 
     def _parse(self) -> None:
         try:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import pykka
 from pykka import Timeout
 
 from supervision.errors import AskCycle, MessageError
 from supervision.future import ReplyFuture
+from supervision.process.classes import find_class
 from supervision.process.context import set_node
 from supervision.process.link import Link
 from supervision.process.protocol import ASK_FOR, CANCEL, NODE, TELL_FOR, WAITING
@@ -101,10 +103,8 @@ class RemoteTarget:
 
     def actor_class(self) -> type[Any]:
         """Return the actor's class, or a plain one when it is not known here."""
-        from supervision.actor import ProcessActor, find_class
-
         path = self._node.call("class", list(self._address)).get(timeout=5.0)
-        return find_class(path) or ProcessActor
+        return find_class(path) or pykka.Actor
 
     def alive(self) -> bool:
         """Tell whether the actor runs or is being restarted."""
@@ -166,4 +166,8 @@ class RemoteTarget:
 
     def number(self) -> int:
         """Return which incarnation lives."""
-        return self._address[1] or self._node.call("number", list(self._address)).get()  # type: ignore[no-any-return]
+        return self._address[1] or self._node.call("number", list(self._address)).get()
+
+    def at(self, number: int) -> RemoteTarget:
+        """Return the way to one incarnation of the actor, or with 0 to whichever lives."""
+        return RemoteTarget(self._node, (self._address[0], number))

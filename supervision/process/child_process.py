@@ -96,8 +96,9 @@ class ChildProcess:
         self.owner.on_frame(content)
 
     def _on_broken(self, error: ProtocolError) -> None:
-        self._said = crash(("protocol_error", str(error)))
-        self.kill()
+        if not self._dead:
+            self._said = crash(("protocol_error", str(error)))
+            self.kill()
 
     # -- its end ------------------------------------------------------------------------------
 
@@ -144,7 +145,7 @@ class ChildProcess:
         self.channel.drain()
         if self._said is None and not self._reaped:
             self._status = _zombies_code(self.pid)
-        if self._reaped or not (self._expected or self._said is None and not self._status):
+        if self._reaped or not (self._expected or (self._said is None and not self._status)):
             self._finish()  # an end that nobody expected: its replacement does not wait for the reaper
         if self._gone:
             self._loop.call_soon_after(self._clean_up)

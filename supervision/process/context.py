@@ -13,7 +13,7 @@ from supervision.errors import StartError
 from supervision.future import ReplyFuture
 from supervision.ref import Address, Ref
 
-__all__ = ["Node", "node", "set_loading_script", "set_node"]
+__all__ = ["Node", "node", "node_that_is", "set_loading_script", "set_node"]
 
 
 class Node(Protocol):
@@ -51,6 +51,17 @@ def node() -> Node:
     from supervision.process.application import application
 
     return application()
+
+
+def node_that_is() -> Node:
+    """Return this process' node; never make one.
+
+    Raises:
+        RuntimeError: there is none: bytes of a peer must not start anything.
+    """
+    if _node is None:
+        raise RuntimeError("this process has no actors, so a ref means nothing in it")
+    return _node
 
 
 def set_loading_script(loading: bool) -> None:

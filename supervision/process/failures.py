@@ -192,9 +192,7 @@ def rebuild(parts: list[Any]) -> BaseException:
 
 def _check_description(parts: list[Any]) -> None:
     kinds = (str, str, tuple | None, str, str, list, list | None)
-    if len(parts) != len(kinds) or not all(
-        isinstance(part, kind) for part, kind in zip(parts, kinds, strict=True)
-    ):
+    if len(parts) != len(kinds) or not all(isinstance(part, kind) for part, kind in zip(parts, kinds, strict=True)):
         raise ProtocolError("an exception is not [module, name, args, text, traceback, notes, members]")
     if not all(type(note) is str for note in parts[5]):
         raise ProtocolError("a note of an exception is not a str")

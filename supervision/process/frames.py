@@ -99,7 +99,7 @@ class FrameReader:
 
     def _waiting_for_much(self) -> bool:
         buffer, position, _, _ = self._state
-        return len(buffer) - position >= 4 and HEADER.unpack_from(buffer, position)[0] > 65536
+        return len(buffer) - position >= 4 and bool(HEADER.unpack_from(buffer, position)[0] > 65536)
 
     def _worth_joining(self, buffer: bytes, position: int, chunks: list[bytes]) -> bool:
         # Joining at each chunk of a long frame would copy it over and over.

@@ -34,7 +34,7 @@ __all__ = ["STACKS_SIGNAL", "load_script", "prepare", "run", "run_spawned"]
 
 _REHEARSALS: Final = 64
 _REHEARSAL: Final = {
-    "class": "supervision.process.rehearsal:Rehearsal",
+    "class": "supervision.rehearsal:Rehearsal",
     "urn": "urn:rehearsal",
     "rehearsal": True,
     "args": [],
@@ -135,7 +135,11 @@ def rehearse(codec: Codec) -> None:
     ours, theirs = socket.socketpair()
     try:
         for content in (
-            [PROMOTE, 1, codec.encode(_REHEARSAL | {"sys_path": sys.path, "log_level": logging.getLogger().level})],
+            [
+                PROMOTE,
+                1,
+                codec.encode(_REHEARSAL | {"sys_path": sys.path, "log_level": logging.getLogger().level}),
+            ],
             [ASK, 1, {"a": 1, "b": "two", "c": [3.0, None, True]}],
             [STOP, 0, "normal"],
         ):

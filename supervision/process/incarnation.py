@@ -18,8 +18,8 @@ from supervision.process.launcher import Request
 from supervision.process.loop import Timer
 from supervision.process.orders import Orders
 from supervision.process.protocol import ASK_FOR, INTROSPECT, READY, START_FAILED, STARTED, STOP, TELL_FOR
-from supervision.process.waiter import Pending
 from supervision.process.stacks import read_stacks
+from supervision.process.waiter import Pending
 from supervision.proxy import Attributes
 from supervision.reports import report_event
 
@@ -121,9 +121,9 @@ class Incarnation:
     def on_frame(self, content: list[Any]) -> None:
         """Take a frame from the actor's process."""
         kind = content[0]
-        if kind == STARTED:
+        if kind == STARTED and _fits(content, list, str | None, float | int) and not self.running:
             self._on_started(content)
-        elif kind == START_FAILED:
+        elif kind == START_FAILED and _fits(content, str, BaseException | ExitReason | None):
             self._on_start_failed(content)
         elif kind == READY:
             raise ProtocolError("a process said twice that it is ready")
@@ -146,7 +146,7 @@ class Incarnation:
             self._ignored = True
         elif isinstance(error, BaseException):
             self._failure = ((type_name(error), _said(error)), error)
-        else:
+        elif error is not None:
             self._failure = (error.term(), None)
 
     def on_gone(self, reason: ExitReason) -> None:
@@ -266,6 +266,10 @@ class Incarnation:
             self._process.discard()
 
 
+def _fits(content: list[Any], *kinds: Any) -> bool:
+    return len(content) == 1 + len(kinds) and all(map(isinstance, content[1:], kinds))
+
+
 def _nothing() -> None:
     """Withdraw nothing: a tell has no answer."""
 
@@ -278,5 +282,3 @@ def type_name(error: BaseException) -> str:
 def _said(error: BaseException) -> str:
     said = getattr(error, "message", None)
     return said if isinstance(said, str) else str(error)
-
-

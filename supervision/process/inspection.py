@@ -180,11 +180,7 @@ def _list_children(items: Iterable[object]) -> Iterator[tuple[str, object]]:
 def _dict_children(item: dict[Any, object]) -> Iterator[tuple[str, object]]:
     for key, child in item.items():
         label = f"[{_short(key)}]"
-        problem = (
-            ""
-            if type(key) in _KEYS
-            else f"a dict key of type {_name(key)} cannot travel; keys are str or int"
-        )
+        problem = "" if type(key) in _KEYS else f"a dict key of type {_name(key)} cannot travel; keys are str or int"
         problem = problem or _scalar_problem(key)
         if problem:
             raise _BadKey(label, problem)

@@ -25,6 +25,8 @@ from supervision.process.wire import Codec
 
 __all__ = ["Link"]
 
+_REPLIES = frozenset({REPLY, ERROR, REPLY_FOR})
+
 
 class Link:
     """Exchange frames with the application.
@@ -106,9 +108,7 @@ class Link:
         """Wait for an answer; False when the time ran out first. Any thread."""
         return self.wait_for(lambda: waiter.done, waiter.wait, timeout)
 
-    def wait_for(
-        self, done: Callable[[], bool], block: Callable[[float | None], bool], timeout: float | None
-    ) -> bool:
+    def wait_for(self, done: Callable[[], bool], block: Callable[[float | None], bool], timeout: float | None) -> bool:
         """Read until `done()`, or `block(timeout)` where a reader thread does the reading. Any thread."""
         if not self.on_actor_thread:
             self.read_in_background()
@@ -172,7 +172,7 @@ class Link:
             if not isinstance(content, list) or not content:
                 raise ProtocolError("a frame must hold a list that begins with its kind")
             kind = content[0]
-            if kind == REPLY or kind == ERROR or kind == REPLY_FOR:
+            if kind in _REPLIES:
                 self._answer(content)
             else:
                 self.inbox.append(content)

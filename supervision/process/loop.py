@@ -23,7 +23,7 @@ logger = logging.getLogger("supervision")
 
 _AFTER_SECONDS = 0.0005
 
-Callback = Callable[[int], None]
+Callback = Callable[[int], object]
 
 
 class Timer:
@@ -31,7 +31,7 @@ class Timer:
 
     __slots__ = ("callback", "cancelled")
 
-    def __init__(self, callback: Callable[[], None]) -> None:
+    def __init__(self, callback: Callable[[], object]) -> None:
         self.callback = callback
         self.cancelled = False
 
@@ -56,8 +56,8 @@ class Loop:
     def __init__(self, name: str = "supervision-loop") -> None:
         self.poller = make_poller()
         self.callbacks: dict[int, Callback] = {}
-        self._calls: deque[tuple[Callable[..., None], tuple[object, ...]]] = deque()
-        self._later: deque[tuple[Callable[..., None], tuple[object, ...]]] = deque()
+        self._calls: deque[tuple[Callable[..., object], tuple[object, ...]]] = deque()
+        self._later: deque[tuple[Callable[..., object], tuple[object, ...]]] = deque()
         self._timers: list[tuple[float, int, Timer]] = []
         self._count = itertools.count()
         self._wake_read, self._wake_write = os.pipe()
@@ -82,14 +82,14 @@ class Loop:
         """The loop's thread."""
         return self._thread
 
-    def call_soon(self, function: Callable[..., None], *args: object) -> None:
+    def call_soon(self, function: Callable[..., object], *args: object) -> None:
         """Have `function(*args)` called on the loop's thread. Safe from any thread, never blocks."""
         self._calls.append((function, args))
         if not self._awake and not self.on_thread:
             self._awake = True
             self._wake()
 
-    def call_later(self, delay: float, callback: Callable[[], None]) -> Timer:
+    def call_later(self, delay: float, callback: Callable[[], object]) -> Timer:
         """Have `callback()` called on the loop's thread in `delay` seconds. Safe from any thread."""
         timer = Timer(callback)
         due = time.monotonic() + delay
@@ -99,7 +99,7 @@ class Loop:
             self.call_soon(self._add_timer, due, timer)
         return timer
 
-    def call_soon_after(self, function: Callable[..., None], *args: object) -> None:
+    def call_soon_after(self, function: Callable[..., object], *args: object) -> None:
         """Have `function(*args)` called once the loop has slept a moment, in order. Loop thread only.
 
         For what nobody waits for: until the loop sleeps, threads that it has just woken cannot run, since
@@ -137,7 +137,11 @@ class Loop:
     def discard(self) -> None:
         """Close the descriptors in a forked copy, where the thread does not exist."""
         self._running = False
-        for close in (self.poller.close, lambda: os.close(self._wake_read), lambda: os.close(self._wake_write)):
+        for close in (
+            self.poller.close,
+            lambda: os.close(self._wake_read),
+            lambda: os.close(self._wake_write),
+        ):
             try:
                 close()
             except OSError as error:
@@ -203,7 +207,7 @@ class Loop:
             if not timer.cancelled:
                 self._guard(timer.callback)
 
-    def _guard(self, function: Callable[..., None], *args: object) -> None:
+    def _guard(self, function: Callable[..., object], *args: object) -> None:
         # A defect in one callback must not end the supervision of everything else.
         try:
             function(*args)

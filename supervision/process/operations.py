@@ -11,9 +11,12 @@ from supervision.errors import ActorDown, RequestError
 from supervision.exits import NOPROC, ExitReason
 from supervision.future import ReplyFuture
 from supervision.messages import Down
-from supervision.process.protocol import EXIT, TELL
+from supervision.process.classes import load_class
+from supervision.process.names import registry_named
 from supervision.process.orders import class_path
+from supervision.process.protocol import EXIT, TELL
 from supervision.ref import Ref
+from supervision.reporter import reporter
 
 if TYPE_CHECKING:
     from supervision.process.application import Application
@@ -80,8 +83,6 @@ class Operations:
     # -- actors ---------------------------------------------------------------------------------
 
     def _start(self, _asker: Incarnation | None, path: str, args: list[Any], kwargs: dict[str, Any]) -> ReplyFuture:
-        from supervision.actor import load_class
-
         return self._app.begin_actor(load_class(path), tuple(args), kwargs)
 
     def _stop(self, _asker: Incarnation | None, address: Any) -> object:
@@ -146,8 +147,6 @@ class Operations:
             elif isinstance(notify, Ref):
                 notify.tell(down)
             elif callable(notify):
-                from supervision.reporter import reporter
-
                 reporter.put(lambda: notify(down))
             elif notify is not None:
                 notify.tell(down)
@@ -158,7 +157,7 @@ class Operations:
 
     def _link(self, asker: Incarnation | None, address: Any, other: Any) -> None:
         """Tie two actors: when one ends, the other hears it as an exit signal."""
-        mine = [asker.urn, asker.number] if asker is not None else other
+        mine: list[Any] = [asker.urn, asker.number] if asker is not None else other
         key = (mine[0], address[0])
         if key in self._links or key[::-1] in self._links:
             return
@@ -198,24 +197,16 @@ class Operations:
     # -- names ----------------------------------------------------------------------------------
 
     def _register(self, asker: Incarnation | None, registry: Any, key: Any, address: Any, value: Any) -> None:
-        from supervision.registry import registry_named
-
-        mine = [asker.urn, asker.number] if asker is not None and address is None else address
+        mine: list[Any] = [asker.urn, asker.number] if asker is not None and address is None else address
         registry_named(registry).add(self._app, key, (mine[0], mine[1]), value)
 
     def _unregister(self, asker: Incarnation | None, registry: Any, key: Any, address: Any) -> None:
-        from supervision.registry import registry_named
-
-        mine = [asker.urn, asker.number] if asker is not None and address is None else address
+        mine: list[Any] = [asker.urn, asker.number] if asker is not None and address is None else address
         registry_named(registry).remove(key, mine[0])
 
     def _whereis(self, _asker: Incarnation | None, registry: Any, key: Any) -> Ref | None:
-        from supervision.registry import registry_named
-
         found = registry_named(registry).entries(key)
         return self._app.ref(found[0][0]) if found else None
 
     def _members(self, _asker: Incarnation | None, registry: Any, key: Any) -> list[Any]:
-        from supervision.registry import registry_named
-
         return [[self._app.ref(address), value] for address, value in registry_named(registry).entries(key)]

@@ -104,9 +104,7 @@ def register(cls: type, name: str | None = None) -> None:
     old = _by_name.get(full)
     if old is not None and old.cls is not cls:
         if not _same_definition(old.cls, cls):
-            raise ValueError(
-                f"the wire name {full!r} is taken by {old.cls.__module__}.{old.cls.__qualname__}"
-            )
+            raise ValueError(f"the wire name {full!r} is taken by {old.cls.__module__}.{old.cls.__qualname__}")
         _by_class.pop(old.cls, None)
     known = _by_class.get(cls)
     if known is not None and known.name != full:
@@ -120,16 +118,12 @@ def _constructor(cls: type) -> tuple[tuple[str, ...], tuple[str, ...]]:
     if not isinstance(cls, type) or not dataclasses.is_dataclass(cls):
         raise TypeError(f"{cls!r} is not a dataclass: put @wire_value above @dataclass(frozen=True)")
     if not cls.__dataclass_params__.frozen:  # type: ignore[attr-defined]
-        raise TypeError(
-            f"{cls.__qualname__} is not frozen: a message must not change, use @dataclass(frozen=True)"
-        )
+        raise TypeError(f"{cls.__qualname__} is not frozen: a message must not change, use @dataclass(frozen=True)")
     given = [field for field in dataclasses.fields(cls) if field.init]
     wanted = set(inspect.signature(cls).parameters)
     if wanted != {field.name for field in given}:
         odd = ", ".join(sorted(wanted ^ {field.name for field in given}))
-        raise TypeError(
-            f"{cls.__qualname__} cannot be rebuilt from its fields: {odd} differ from its constructor's"
-        )
+        raise TypeError(f"{cls.__qualname__} cannot be rebuilt from its fields: {odd} differ from its constructor's")
     positional = tuple(field.name for field in given if not field.kw_only)
     return positional, tuple(field.name for field in given if field.kw_only)
 
@@ -163,14 +157,10 @@ def read_value(parts: list[object]) -> object:
     name = parts[0] if parts else None
     entry = _find_value(name) if type(name) is str else None
     if entry is None:
-        raise ProtocolError(
-            f"no wire value {shorten(name)} is known here: import the module that registers it"
-        )
+        raise ProtocolError(f"no wire value {shorten(name)} is known here: import the module that registers it")
     split = 1 + len(entry.positional)
     if len(parts) != split + len(entry.keyword):
-        raise ProtocolError(
-            f"{entry.name} came with {len(parts) - 1} fields; it has {split - 1 + len(entry.keyword)}"
-        )
+        raise ProtocolError(f"{entry.name} came with {len(parts) - 1} fields; it has {split - 1 + len(entry.keyword)}")
     keywords = dict(zip(entry.keyword, parts[split:], strict=True))
     try:
         return entry.cls(*parts[1:split], **keywords)

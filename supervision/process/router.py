@@ -84,7 +84,8 @@ class Router:
             elif kind == EVENT:
                 self._event(content[1], content[2], content[3])
             elif kind == LOG:
-                reporter.put(lambda: _log(content[1]))
+                fields = content[1]
+                reporter.put(lambda: _log(fields))
             else:
                 raise ProtocolError(f"a child sent a frame of an unknown kind: {kind!r}")
         except (IndexError, TypeError, KeyError, ValueError) as error:

@@ -50,6 +50,9 @@ class Way(Protocol):
     def attributes(self, *, fresh: bool) -> Attributes | None:
         """Return the actor's own attributes."""
 
+    def begin_attributes(self) -> ReplyFuture:
+        """Return the future of the actor's own attributes."""
+
 
 class Slot:
     """Hold an actor's place. Any thread, but where said otherwise.
@@ -315,3 +318,7 @@ class SlotTarget:
     def number(self) -> int:
         """Return which incarnation lives."""
         return self._pinned or self.slot.number
+
+    def at(self, number: int) -> SlotTarget:
+        """Return the way to one incarnation of the actor, or with 0 to whichever lives."""
+        return SlotTarget(self.slot, number)

@@ -19,7 +19,7 @@ from supervision.process.child_process import ChildProcess
 from supervision.process.launcher import Request
 from supervision.process.loop import Loop
 from supervision.process.protocol import READY
-from supervision.settings import Settings
+from supervision.process.settings import Settings
 
 __all__ = ["SpawnLauncher"]
 
@@ -164,7 +164,9 @@ def _start_process(settings: Settings) -> tuple[socket.socket, Any]:
     limits = (settings.limits.frame_bytes, settings.limits.depth)
     try:
         process = multiprocessing.get_context("spawn").Process(
-            target=host.run_spawned, args=(theirs, life, {"limits": limits, "rehearse": False}), name="supervision"
+            target=host.run_spawned,
+            args=(theirs, life, {"limits": limits, "rehearse": False}),
+            name="supervision",
         )
         process.start()
     except BaseException:

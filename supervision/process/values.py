@@ -20,6 +20,7 @@ from pykka.messages import ProxyCall, ProxyGetAttr, ProxySetAttr, _ActorStop
 
 from supervision.errors import ProtocolError
 from supervision.exits import ExitReason
+from supervision.messages import Down, Exit
 from supervision.process.registry import (
     entry_of,
     local_module,
@@ -86,9 +87,7 @@ def _enum_parts(member: Enum) -> list[object]:
 def _enum_address(cls: type[Enum]) -> tuple[str, str]:
     module, qualname = cls.__module__, cls.__qualname__
     if _loaded(module, qualname) is not cls:
-        raise Unfit(
-            f"the enum {qualname} cannot be found as {module}.{qualname}: define it at the top of a module"
-        )
+        raise Unfit(f"the enum {qualname} cannot be found as {module}.{qualname}: define it at the top of a module")
     return module, qualname
 
 
@@ -105,9 +104,7 @@ def _read_enum(parts: list[Any]) -> object:
     module, qualname, which = parts
     cls = _loaded(local_module(module), qualname)
     if not isinstance(cls, type) or not issubclass(cls, Enum):
-        raise ProtocolError(
-            f"no enum {shorten(module)}.{shorten(qualname)} is loaded here: import its module first"
-        )
+        raise ProtocolError(f"no enum {shorten(module)}.{shorten(qualname)} is loaded here: import its module first")
     if issubclass(cls, Flag) and type(which) is int and not which & ~_mask(cls):
         return cls(which)
     if type(which) is not str or issubclass(cls, Flag) or which not in cls.__members__:
@@ -140,9 +137,7 @@ def pack_datetime(value: datetime) -> bytes:
     """Return local time and offset from UTC, both in microseconds, so that no year overflows on the way."""
     offset = value.utcoffset()
     if offset is None:
-        raise Unfit(
-            "a datetime without a time zone names no instant; use an aware one, as datetime.now(timezone.utc)"
-        )
+        raise Unfit("a datetime without a time zone names no instant; use an aware one, as datetime.now(timezone.utc)")
     return _DATETIME.pack((value.replace(tzinfo=None) - _EPOCH) // _MICROSECOND, offset // _MICROSECOND)
 
 
@@ -280,3 +275,5 @@ READERS: Final[dict[int, Callable[[list[object]], object]]] = {
 
 
 register(ExitReason)
+register(Down)
+register(Exit)

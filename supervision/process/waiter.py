@@ -26,10 +26,10 @@ def as_error(value: object) -> Exception:
 class Pending(Protocol):
     """Wait for the answer to one ask. Called on whichever thread reads the answer; must not block."""
 
-    def succeed(self, value: object) -> None:
+    def succeed(self, value: object) -> object:
         """Take the answer."""
 
-    def fail(self, error: BaseException) -> None:
+    def fail(self, error: BaseException) -> object:
         """Take an error in place of the answer."""
 
 

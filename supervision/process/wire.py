@@ -75,9 +75,7 @@ class Limits:
 
     def __post_init__(self) -> None:
         if self.frame_bytes < 1 or self.depth < 2:
-            raise ValueError(
-                f"limits are at least 1 byte and 2 levels, not {self.frame_bytes} and {self.depth}"
-            )
+            raise ValueError(f"limits are at least 1 byte and 2 levels, not {self.frame_bytes} and {self.depth}")
 
 
 class Codec:

@@ -170,7 +170,9 @@ class Zygote:
         """Say what makes a fork unsafe, or nothing."""
         threads = _threads()
         if len(threads) > 1:
-            return f"the fork server has {len(threads)} threads ({', '.join(threads)}); a module it imported started one"
+            return (
+                f"the fork server has {len(threads)} threads ({', '.join(threads)}); a module it imported started one"
+            )
         strange = _open_descriptors() - self._known
         if strange:
             named = ", ".join(f"{fd} -> {_target(fd)}" for fd in sorted(strange))

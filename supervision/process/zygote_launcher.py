@@ -16,9 +16,9 @@ from supervision.process.child_process import ChildProcess
 from supervision.process.launcher import Launcher, Request
 from supervision.process.loop import Loop
 from supervision.process.protocol import READY
+from supervision.process.settings import Settings
 from supervision.process.zygote_process import ZygoteProcess
 from supervision.reports import report_event
-from supervision.settings import Settings
 
 __all__ = ["ZygoteLauncher"]
 

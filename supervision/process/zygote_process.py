@@ -14,7 +14,7 @@ import msgpack
 from supervision.process.child_process import ChildProcess
 from supervision.process.loop import Loop
 from supervision.process.poller import READ
-from supervision.settings import Settings
+from supervision.process.settings import Settings
 
 if TYPE_CHECKING:
     from supervision.process.zygote_launcher import ZygoteLauncher

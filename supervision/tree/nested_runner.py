@@ -29,7 +29,12 @@ class NestedRunner:
     """
 
     def __init__(
-        self, owner: Performer, entry: Entry, supervisor_class: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+        self,
+        owner: Performer,
+        entry: Entry,
+        supervisor_class: Any,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
     ) -> None:
         self.gone = False
         self.started_at = 0.0
@@ -51,7 +56,7 @@ class NestedRunner:
     @property
     def ref(self) -> Any:
         """A handle of this incarnation."""
-        from supervision.supervisor import SupervisorRef
+        from supervision.tree.supervisor_ref import SupervisorRef
 
         return SupervisorRef(self._owner.app, lambda: self.performer, self._name, self._class)
 

@@ -70,7 +70,7 @@ class Performer:
         self._unsettled: set[Any] = set()
         self._killed = False
         self._told: list[Callable[[], None]] = []
-        self._watchers: list[Callable[[ExitReason], None]] = []
+        self._watchers: list[Callable[[ExitReason], object]] = []
         self.reason: ExitReason | None = None
         self.gave_up = False
 
@@ -105,7 +105,7 @@ class Performer:
         for report in told:
             report()
 
-    def watch_end(self, function: Callable[[ExitReason], None]) -> None:
+    def watch_end(self, function: Callable[[ExitReason], object]) -> None:
         """Have `function(reason)` called when this supervisor has ended."""
         if self.reason is not None:
             function(self.reason)
@@ -219,7 +219,13 @@ class Performer:
     def _announce(self, entry: Entry, runner: Runner, number: int, reason: ExitReason) -> None:
         entry.slot.announce(number, reason)
         lived = {"duration": int((time.monotonic() - runner.started_at) * 1e9)}
-        about = {"supervisor": self.name, "id": entry.key, "pid": runner.pid, "reason": reason, "incarnation": number}
+        about = {
+            "supervisor": self.name,
+            "id": entry.key,
+            "pid": runner.pid,
+            "reason": reason,
+            "incarnation": number,
+        }
         report_event("child", "down", lived, about)
 
     def _settle_slots(self) -> None:

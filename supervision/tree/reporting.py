@@ -22,7 +22,11 @@ def offender_fields(offender: Offender) -> dict[str, Any]:
     return {
         **first,
         "id": offender.id,
-        "mfargs": (f"{function.__module__}.{getattr(function, '__qualname__', function)}", args, dict(kwargs)),
+        "mfargs": (
+            f"{function.__module__}.{getattr(function, '__qualname__', function)}",
+            args,
+            dict(kwargs),
+        ),
         "restart_type": spec.restart,
         "significant": spec.significant,
         "shutdown": spec.shutdown,

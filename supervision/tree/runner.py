@@ -14,7 +14,13 @@ class Runner(Protocol):
     """Run one incarnation of a child; it is the `pid` of the decisions. Loop thread."""
 
     gone: bool
-    started_at: float
+
+    def __hash__(self) -> int:
+        """Return a hash: each runner is a value of its own."""
+
+    @property
+    def started_at(self) -> float:
+        """When it was started, monotonic seconds."""
 
     def start(self) -> None:
         """Begin; the owner hears of the outcome, later or at once."""

@@ -21,7 +21,11 @@ __all__ = ["make_runner"]
 
 
 def make_runner(
-    performer: Performer, entry: Entry, spec: ChildSpec, number: int, known: dict[Any, tuple[ChildSpec, Orders]]
+    performer: Performer,
+    entry: Entry,
+    spec: ChildSpec,
+    number: int,
+    known: dict[Any, tuple[ChildSpec, Orders]],
 ) -> Runner:
     """Return what runs this incarnation of a child. Loop thread.
 
@@ -61,7 +65,11 @@ def _class_to_start(function: Any) -> type[Any] | None:
 
 
 def _orders(
-    performer: Performer, entry: Entry, spec: ChildSpec, actor_class: type[Any], known: dict[Any, tuple[ChildSpec, Orders]]
+    performer: Performer,
+    entry: Entry,
+    spec: ChildSpec,
+    actor_class: type[Any],
+    known: dict[Any, tuple[ChildSpec, Orders]],
 ) -> Orders:
     before = known.get(entry.key)
     if before is not None and before[0] is spec:

@@ -16,7 +16,7 @@ from typing import Any
 
 from supervision import ActorDown, Ref, Supervisor
 from supervision.process import application
-from supervision.settings import configure
+from supervision.process.settings import configure
 from supervision.testing import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import struct
 import subprocess
 from collections.abc import Iterator
@@ -9,13 +11,13 @@ from collections.abc import Iterator
 import msgpack
 import pytest
 
-from supervision import ActorDown, ChildSpec
+from supervision import ActorDown, ChildSpec, StartError
 from supervision.process.channel import Channel
-from supervision.process.frames import frame
+from supervision.process.frames import FrameReader, frame
 from supervision.process.wire import Codec, Limits
 from supervision.testing import capture_events, wait_until
-from tests.faults.actors import Subject
-from tests.faults.helpers import alive, answering_pid, tree_of
+from tests.faults.actors import NonsenseInInit, Subject
+from tests.faults.helpers import alive, answering_pid, own_runtime, tree_of
 
 DOWN = ("supervision", "child", "down")
 
@@ -146,31 +148,19 @@ def test_without_the_deadline_it_would_stay_for_ever(tree: object, monkeypatch: 
             captured.wait_for(lambda event: event.metadata["pid"] == pid, timeout=0.4)
 
 
-def test_without_the_check_of_the_length_a_header_of_4_gib_waits_for_4_gib(
-    tree: object, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from supervision.process.frames import FrameReader
-
+def test_without_the_check_of_the_length_a_header_of_4_gib_waits_for_4_gib(monkeypatch: pytest.MonkeyPatch) -> None:
     before = FrameReader.__init__
     monkeypatch.setattr(FrameReader, "__init__", lambda self, limit: before(self, 2**32))
-    ref = tree["a"]  # type: ignore[index]
-    pid = answering_pid(ref)
-    ref.tell(("exit", 1))
-    pid = answering_pid(ref, other_than=pid)  # a spare from before the change, perhaps
-    ref.tell(("exit", 1))
-    pid = answering_pid(ref, other_than=pid)
-    ref.tell(("exit", 1))
-    pid = answering_pid(ref, other_than=pid)
-    with capture_events([DOWN]) as captured:
-        ref.tell(("raw_and_sleep", NONSENSE["a header of 4 GiB"]))
-        with pytest.raises(TimeoutError):
-            captured.wait_for(lambda event: event.metadata["pid"] == pid, timeout=0.4)
+    with own_runtime(spares=0):
+        ref = Subject.start()
+        with capture_events([DOWN]) as captured:
+            ref.tell(("raw_and_sleep", NONSENSE["a header of 4 GiB"]))
+            with pytest.raises(TimeoutError):
+                captured.wait_for(lambda event: event.metadata["pid"] == ref.pid, timeout=0.4)
+        os.kill(ref.pid, signal.SIGKILL)
 
 
 def test_nonsense_while_it_starts_is_a_failed_start() -> None:
-    from supervision import StartError
-    from tests.faults.actors import NonsenseInInit
-
     with pytest.raises(StartError):
         NonsenseInInit.start()
 

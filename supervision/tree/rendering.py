@@ -34,7 +34,10 @@ def _describe_child(performer: Performer, key: Any) -> dict[str, Any]:
         "pid": runner.pid if runner is not None and not runner.gone else None,
     }
     if isinstance(runner, NestedRunner) and runner.performer is not None and not runner.gone:
-        row |= {"strategy": runner.performer.state.flags.strategy, "children": describe_tree(runner.performer)["children"]}
+        row |= {
+            "strategy": runner.performer.state.flags.strategy,
+            "children": describe_tree(runner.performer)["children"],
+        }
     return row
 
 
