@@ -94,18 +94,19 @@ def _measure(options: Options, report: Report, losses: Losses, floor: Floor) -> 
         _row(report, "1 child, 20 ms idle before each kill", paced)
         _row(report, "1 child, back to back", back_to_back(refs, floor, options.count(200, 80, 2), losses))
     _keep(report, paced)
-    with children(50, losses) as refs:
+    count = options.count(50, 50, 3)
+    with children(count, losses) as refs:
         samples = interleave(refs, floor, options.count(150, 50), _PAUSE, losses, report.progress)
-        _row(report, "50 children, one killed, 20 ms idle", samples)
+        _row(report, f"{count} children, one killed, 20 ms idle", samples)
         _row(
             report,
-            "50 children, one killed, back to back",
+            f"{count} children, one killed, back to back",
             back_to_back(refs, floor, options.count(200, 80), losses),
         )
     with children(1, losses) as refs, _log_file():
         samples = interleave(refs, floor, options.count(100, 40), _PAUSE, losses, report.progress)
         _row(report, "1 child, reports logged to a file", samples)
-    for threads, kills in ((1, options.count(60, 25)), (4, options.count(40, 12))):
+    for threads, kills in ((1, options.count(60, 25)), (4, options.count(40, 12, 1))):
         with children(1, losses) as refs, _busy(threads):
             samples = interleave(refs, floor, kills, _PAUSE, losses, report.progress)
             _row(report, f"1 child, GIL kept busy by {threads} thread{'s' * (threads > 1)}", samples)

@@ -43,6 +43,7 @@ def runtime(spares: int = 2) -> Iterator[Leftovers]:
     logger = logging.getLogger("supervision")
     logger.addHandler(silent)
     propagate, logger.propagate = logger.propagate, False
+    application.shutdown()  # settings are read when a runtime begins
     before = supervision.configure()
     supervision.configure(spares=spares, preload=PRELOAD)
     try:
@@ -94,6 +95,6 @@ def settled_descriptor_count(expected: int | None = None, seconds: float = 5.0) 
         now = descriptor_count()
         if now != count:
             count, since = now, time.monotonic()
-        elif time.monotonic() - since > 0.15 and expected in (None, count):
+        elif time.monotonic() - since > 0.08 and expected in (None, count):
             break
     return count

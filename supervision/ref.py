@@ -25,7 +25,7 @@ class Target(Protocol):
     def address(self) -> Address:
         """Return what names the actor in every process."""
 
-    def actor_class(self) -> type[Any]:  # type: ignore[override]
+    def actor_class(self) -> type[Any]:
         """Return the actor's class, or the nearest one known here."""
 
     def alive(self) -> bool:

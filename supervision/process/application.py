@@ -17,6 +17,7 @@ from supervision.errors import ForkedCopyError, StartError
 from supervision.exits import NOPROC
 from supervision.future import ReplyFuture
 from supervision.process import context
+from supervision.process.board import Board
 from supervision.process.incarnation import Incarnation
 from supervision.process.launcher import Launcher
 from supervision.process.loop import Loop
@@ -44,6 +45,7 @@ class Application:
     Attributes:
         loop: the one thread that owns sockets, death notices and supervisors.
         launcher: makes processes.
+        board: shows the trees to other processes.
         live: the incarnations that have a process, and those who own supervised trees.
     """
 
@@ -56,6 +58,7 @@ class Application:
         self.router = Router(self)
         self.operations = Operations(self)
         self.trees: list[Any] = []
+        self.board = Board(self.loop, lambda: [tree.describe() for tree in self.trees])
         self._slots: dict[str, Slot] = {}
         self._incarnations: set[Incarnation] = set()
         self._lock = threading.Lock()
@@ -174,7 +177,7 @@ class Application:
 
     def own_descriptors(self) -> set[int]:
         """Return the descriptors that do not belong to an actor. Any thread."""
-        held = {self._life_write, self.settings.lifeline, *self.loop.descriptors()}
+        held = {self._life_write, self.settings.lifeline, *self.loop.descriptors(), *self.board.descriptors()}
         return held | set(self._ask_loop(self.launcher.descriptors))
 
     def actors(self) -> list[str]:
@@ -200,6 +203,7 @@ class Application:
         self.loop.stop()
         reporter.reporter.stop(1.0)
         telemetry.set_interest_listener(None)
+        self.board.close()
         os.close(self._life_write)
         os.close(self.settings.lifeline)
 
@@ -235,6 +239,9 @@ class Application:
     def discard(self) -> None:
         """Close, in a forked copy, everything that belongs to the original."""
         self.loop.discard()
+        self.board.discard()
+        for slot in self._slots.values():
+            slot.disown(self.check_owner)
         for fd in (self._life_write, self.settings.lifeline):
             os.close(fd)
         for incarnation in self._incarnations:

@@ -31,6 +31,7 @@ from supervision.process.wire import Codec
 __all__ = ["Channel"]
 
 _FRAME_SECONDS = 30.0
+_LEASE_SECONDS = 0.002
 _HANG_UP_SECONDS = 1.0
 
 
@@ -73,7 +74,11 @@ class Channel:
         self._read_lock = threading.Lock()
         self._mask_lock = threading.Lock()
         self._mask = 0
-        self._asker_reads = False
+        self._concurrent = loop.poller.concurrent
+        self._leased = False
+        self._checking = False
+        self._asked = 0
+        self._lease_seen = 0
         self._end_of_stream = False
         self._closed = False
         self._down = ActorDown("the actor is gone", NOPROC)
@@ -173,6 +178,8 @@ class Channel:
     def open_ask(self, number: int, data: bytes, pending: Pending) -> None:
         """Send a packed frame that carries `number`; its answer goes to `pending`. Never blocks; raises as `send`."""
         self._pending[number] = pending
+        if self._leased:
+            self._end_lease()
         try:
             self.send_packed(data)
         except BaseException:
@@ -201,36 +208,75 @@ class Channel:
             Exception: what the handler raised.
         """
         waiter = Waiter()
-        number = next(self._ids)
+        number = self._asked = next(self._ids)
         deadline = None if timeout is None else time.monotonic() + timeout
+        data = frame(self._pack(message, ASK, number))
+        self._pending[number] = waiter
         try:
-            self.open_ask(number, frame(self._pack(message, ASK, number)), waiter)
-            if not self._outbox.blocked and self._loop.poller.concurrent and self._read_lock.acquire(blocking=False):
-                self._read_until(waiter, deadline)
+            if self._concurrent and self._read_lock.acquire(blocking=False):
+                try:
+                    self._send_and_read(data, waiter, deadline)
+                finally:
+                    self._read_lock.release()
+                    self._after_reading()
+            else:
+                self.send_packed(data)
             if not waiter.done and not waiter.wait(None if deadline is None else deadline - time.monotonic()):
                 raise Timeout(f"no answer in {timeout} seconds")
             return waiter.result()
         finally:
             self._pending.pop(number, None)
 
-    def _read_until(self, waiter: Waiter, deadline: float | None) -> None:
-        """Read in the asking thread until its answer is there. Has the read lock; gives it back."""
-        try:
-            self._asker_reads = True
+    def _send_and_read(self, data: bytes, waiter: Waiter, deadline: float | None) -> None:
+        """Send, and read in the asking thread until the answer is there. Has the read lock."""
+        if not self._leased:
+            # Before the request: else its answer would wake the loop as well.
+            self._leased = True
             self._poll()
+        self.send_packed(data)
+        if self._outbox.blocked:
+            return  # the loop has to write on, and may as well read
+        try:
             while not (waiter.done or self._end_of_stream):
                 if deadline is not None and not self._wait_readable(deadline):
-                    break
+                    return
                 if self._receive(0):
                     self._handle_frames()
                     if self._arrived:  # the answer may depend on them: they do not wait for it
                         self._loop.call_soon(self._deliver)
         except ProtocolError as error:
             self._break(error)
-        finally:
-            self._asker_reads = False
-            self._poll()
-            self._read_lock.release()
+
+    # A thread that has read keeps the descriptor out of the poller for a moment: who asks once often asks
+    # again, and two system calls an ask are saved. The lease ends when somebody else waits for an answer,
+    # and when nobody has asked for a while.
+
+    def _after_reading(self) -> None:
+        if self._pending:
+            self._end_lease()
+        elif not self._checking:
+            self._checking = True
+            self._loop.call_soon(self._watch_lease)
+
+    def _watch_lease(self) -> None:
+        self._lease_seen = self._asked
+        self._loop.call_later(_LEASE_SECONDS, self._check_lease)
+
+    def _check_lease(self) -> None:
+        if self._asked != self._lease_seen:
+            self._watch_lease()
+            return
+        # First the flag: a reader that leaves after the lock was tried in vain must see it, and watch anew.
+        self._checking = False
+        self._end_lease()
+
+    def _end_lease(self) -> None:
+        if self._read_lock.acquire(blocking=False):
+            try:
+                self._leased = False
+                self._poll()
+            finally:
+                self._read_lock.release()
 
     def _wait_readable(self, deadline: float) -> bool:
         if self._readable is None:
@@ -245,7 +291,7 @@ class Channel:
         with self._mask_lock:
             wanted = 0
             if not self._end_of_stream:
-                wanted = (0 if self._asker_reads else READ) | (WRITE if self._outbox.blocked else 0)
+                wanted = (0 if self._leased else READ) | (WRITE if self._outbox.blocked else 0)
             if wanted == self._mask:
                 return
             poller = self._loop.poller

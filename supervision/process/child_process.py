@@ -11,7 +11,7 @@ from typing import Protocol
 from supervision.errors import ActorDown, ProtocolError
 from supervision.exits import ExitReason, crash, from_status
 from supervision.process.channel import Channel
-from supervision.process.loop import Loop
+from supervision.process.loop import Loop, Timer
 from supervision.process.poller import READ_ONCE
 from supervision.process.protocol import GOODBYE, READY
 from supervision.process.wire import Codec
@@ -19,6 +19,7 @@ from supervision.process.wire import Codec
 __all__ = ["ChildProcess", "Owner"]
 
 _STATUS_SECONDS = 1.0
+_LEAVE_SECONDS = 5.0  # an actor that is over must not live on as a process, for a thread that it left running
 _PROCESS_GROUP = 4  # PIDFD_SIGNAL_PROCESS_GROUP, <linux/pidfd.h>; the standard library does not name it
 
 
@@ -74,6 +75,7 @@ class ChildProcess:
         self._said: ExitReason | None = None
         self._dead = False
         self._expected = False
+        self._leaving: Timer | None = None
         self._reaped = False
         self._gone = False
         self.channel = Channel(sock, loop, codec, self._on_frame, self._on_broken, outbox_bytes)
@@ -90,6 +92,8 @@ class ChildProcess:
             if len(content) != 2 or not isinstance(content[1], ExitReason):
                 raise ProtocolError("a goodbye must hold an exit reason")
             self._said = content[1]
+            if not self._expected and self._leaving is None:
+                self._leaving = self._loop.call_later(_LEAVE_SECONDS, self.kill)
             return
         if kind == READY:
             self.stacks_fd = content[1] if len(content) == 2 and isinstance(content[1], int) else None
@@ -179,6 +183,8 @@ class ChildProcess:
         if self._gone:
             return
         self._gone = True
+        if self._leaving is not None:
+            self._leaving.cancel()
         reason = self._said or self._reason_of_status()
         self.owner.on_gone(reason)
         self.channel.fail(ActorDown(f"the actor's process {self.pid} ended: {reason}", reason))

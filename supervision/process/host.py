@@ -59,7 +59,10 @@ def prepare(settings: dict[str, Any]) -> Codec:
     Returns:
         The codec for all children.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the application's to act on
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, _ignore)  # a terminal's signals are the application's to act on
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # the application may ignore or block signals: not so its actors
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
     signal.signal(signal.SIGTERM, _on_terminate)
     _own.add(os.getpid())
     if sys.__stderr__ is not None:
@@ -185,6 +188,10 @@ def load_script(path: str) -> ModuleType:
     finally:
         context.set_loading_script(False)
     return module
+
+
+def _ignore(_number: int, _stack: object) -> None:
+    """Do nothing. Ignored by SIG_IGN, the signal would be ignored by the programs that an actor starts as well."""
 
 
 def _on_terminate(_number: int, _stack: object) -> None:

@@ -137,6 +137,7 @@ class Loop:
     def discard(self) -> None:
         """Close the descriptors in a forked copy, where the thread does not exist."""
         self._running = False
+        self._awake = True  # nothing is written to the number of a descriptor that may be another's by then
         for close in (
             self.poller.close,
             lambda: os.close(self._wake_read),

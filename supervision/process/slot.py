@@ -86,6 +86,7 @@ class Slot:
         self._parked: deque[Callable[[Way | None], None]] = deque()
         self._on_down: dict[int, tuple[int, Callable[[ExitReason], None]]] = {}
         self._watches = 0
+        self.refuse: Callable[[], None] = _nothing
 
     # -- its life: loop thread ------------------------------------------------------------------
 
@@ -127,6 +128,13 @@ class Slot:
             parked, self._parked = self._parked, deque()
         for send in parked:
             send(None)
+
+    def disown(self, refuse: Callable[[], None]) -> None:
+        """Have every use raise what `refuse` raises: this is a forked copy, in which locks may be held for ever."""
+        self._lock = threading.Lock()
+        self._parked = deque()
+        self.way = None
+        self.refuse = refuse
 
     def down_error(self) -> ActorDown:
         """Return the error that tells that the actor is gone."""
@@ -206,6 +214,7 @@ class Slot:
         return _nothing
 
     def _park(self, send: Callable[[Any], None]) -> None:
+        self.refuse()
         with self._lock:
             way = self.way
             if way is None:
@@ -219,6 +228,7 @@ class Slot:
 
     def request_stop(self) -> ReplyFuture:
         """Ask the owner to end the actor; the future tells, when it is gone, whether it was alive."""
+        self.refuse()
         future = ReplyFuture()
         watch = self.watch(0, lambda _: _settle(future))
         if watch is None:
@@ -244,7 +254,7 @@ def _settle(future: ReplyFuture) -> None:
 
 
 def _nothing() -> None:
-    """Withdraw nothing: what is parked is answered into the void."""
+    """Withdraw nothing: what is parked is answered into the void. Refuse nothing, in the application itself."""
 
 
 class SlotTarget:
@@ -265,11 +275,13 @@ class SlotTarget:
         return self.slot.actor_class
 
     def _check(self) -> None:
+        self.slot.refuse()
         if self._pinned and (self._pinned != self.slot.number or self.slot.way is None):
             raise self.slot.down_error()
 
     def alive(self) -> bool:
         """Tell whether the actor runs or is being restarted."""
+        self.slot.refuse()
         if self._pinned:
             return self.slot.way is not None and self._pinned == self.slot.number
         return self.slot.state != "down"

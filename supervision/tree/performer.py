@@ -88,6 +88,7 @@ class Performer:
             self._settle_slots()
         finally:
             self._feeding = False
+        self.app.board.touch()
         if self._told:
             self.app.loop.call_soon_after(self._tell)
 
@@ -341,8 +342,10 @@ class Performer:
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
+        errors = dict(self.errors)
         for key in list(self.entries):
             self._forget_entry(key)
+        self.errors = errors  # who waits for the start is told what the children said
         for future in self._requests.values():
             future.fail(RequestError("noproc", f"supervisor {self.name} has ended"))
         self._requests.clear()

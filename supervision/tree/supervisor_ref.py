@@ -166,6 +166,7 @@ class SupervisorRef:
 
     def wait(self, timeout: float | None = None) -> ExitReason | None:
         """Wait until the supervisor has ended; return its exit reason, None when the time ran out first."""
+        self._app.check_owner()
         future = ReplyFuture()
 
         def watch() -> None:
@@ -193,6 +194,7 @@ class SupervisorRef:
         return performer.reason if performer is not None else None
 
     def _end_future(self, end: Callable[[Performer], object]) -> ReplyFuture:
+        self._app.check_owner()
         future = ReplyFuture()
 
         def begin() -> None:
@@ -209,6 +211,11 @@ class SupervisorRef:
     def render(self) -> str:
         """Return the tree drawn as text: states, pids, restarts, memory."""
         return render(self._on_loop(_described), os.getpid())
+
+    def describe(self) -> dict[str, Any]:
+        """Return the tree as plain values, as `render` has it. Loop thread only."""
+        performer = self._performer()
+        return {} if performer is None else describe_tree(performer)
 
     def _is_simple(self) -> bool:
         performer = self._performer()

@@ -26,7 +26,7 @@ MARK = "SUPERVISION_FAULT_TEST"
 @contextmanager
 def own_runtime(**settings: Any) -> Iterator[Any]:
     """Run the block with a runtime of its own, with these settings."""
-    from supervision import settings as module
+    from supervision.process import settings as module
 
     application.shutdown()
     before = module._settings

@@ -146,6 +146,7 @@ def test_without_the_deadline_it_would_stay_for_ever(tree: object, monkeypatch: 
         ref.tell(("raw_and_sleep", _REPLY[:20]))
         with pytest.raises(TimeoutError):
             captured.wait_for(lambda event: event.metadata["pid"] == pid, timeout=0.4)
+    os.kill(pid, signal.SIGKILL)
 
 
 def test_without_the_check_of_the_length_a_header_of_4_gib_waits_for_4_gib(monkeypatch: pytest.MonkeyPatch) -> None:
