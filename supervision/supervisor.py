@@ -190,7 +190,7 @@ class _Root:
         performer = self._performer
         if not self._booted.done and performer is not None:
             text = f"supervisor {self._name} did not start: {self._failure!r}"
-            causes = [str(error) for error in performer.errors.values() if error is not None]
+            causes = [f"{error}{error.__cause__ or ''}" for error in performer.errors.values() if error is not None]
             failure = StartError(self._failure, "\n".join([text, *causes]))
             failure.__cause__ = next((error for error in performer.errors.values() if error is not None), None)
             self._booted.succeed(failure)

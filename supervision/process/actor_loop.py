@@ -20,7 +20,7 @@ from supervision.messages import Exit
 from supervision.process import birth, child_telemetry
 from supervision.process.birth import Birth, Ended, Ignore
 from supervision.process.child_node import ChildNode
-from supervision.process.frames import frame
+from supervision.process.envelopes import reply_frame
 from supervision.process.link import Link
 from supervision.process.protocol import (
     ASK,
@@ -62,6 +62,7 @@ class ActorLoop:
         self.link = link
         self.node = node
         self.timers = Timers()
+        self._encode = link.codec.encode
         self._class = actor_class
         self._orders = orders
         self._actor: Any = None
@@ -113,8 +114,9 @@ class ActorLoop:
 
     def _receive_until_ended(self) -> None:
         link = self.link
+        timers = self.timers
         while self._ended is None:
-            content = link.next(self.timers.next_due())
+            content = link.next(timers.next_due() if timers.pending else None)
             if content is None:
                 self._fire_timers()
                 continue
@@ -125,7 +127,7 @@ class ActorLoop:
                 self._handle_told(content[1])
             else:
                 self._receive_rare(kind, content)
-            if self.timers:
+            if timers.pending:
                 self._fire_timers()
 
     def _receive_rare(self, kind: object, content: list[Any]) -> None:
@@ -153,11 +155,15 @@ class ActorLoop:
 
     def _answer(self, number: Any, message: object) -> None:
         try:
-            result = self._dispatch(message)
-            data = frame(self.link.codec.encode([REPLY, number, result]))
+            if type(message) in _PYKKAS:
+                result = self._actor._handle_receive(message)
+            else:
+                result = self._actor.on_receive(message)
+            data = reply_frame(number, self._encode(result))
         except Exception as error:
             self._log_returned(error)
-            data = frame(self.link.codec.encode([ERROR, number, error]))
+            self.link.send([ERROR, number, error])
+            return
         except BaseException as error:
             self._end_in_handler(error)
             if not isinstance(error, Ended):

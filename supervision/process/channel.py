@@ -18,13 +18,14 @@ from collections.abc import Callable
 
 from pykka import Timeout
 
-from supervision.errors import ActorDown, MessageError, ProtocolError
+from supervision.errors import ActorDown, ProtocolError
 from supervision.exits import NOPROC
+from supervision.process.envelopes import NUMBERS, ask_frame, outer, tell_frame
 from supervision.process.frames import FrameReader, frame
 from supervision.process.loop import Loop, Timer
 from supervision.process.outbox import Outbox
 from supervision.process.poller import READ, WRITE
-from supervision.process.protocol import ASK, ERROR, REPLY, REPLY_FOR, TELL
+from supervision.process.protocol import ERROR, REPLY, REPLY_FOR
 from supervision.process.waiter import Pending, Waiter, as_error
 from supervision.process.wire import Codec
 
@@ -58,15 +59,19 @@ class Channel:
     ) -> None:
         sock.setblocking(True)
         self._sock = sock
+        self._recv = sock.recv
         self._fd = sock.fileno()
         self._loop = loop
-        self._codec = codec
+        self._encode = codec.encode
+        self._outer = outer(codec)
         self._on_frame = on_frame
         self._on_broken = on_broken
         self._outbox = Outbox(
             sock, outbox_bytes, lambda: loop.call_soon(self._poll), lambda: loop.call_soon(self._outbox.flush)
         )
-        self._reader = FrameReader(codec.limits.frame_bytes)
+        self._send = self._outbox.send
+        self._send_gathered = self._outbox.send_gathered
+        self._reader = FrameReader(self._outer.limits.frame_bytes)
         self._arrived: deque[tuple[int, list[object]]] = deque()
         self._delivered = -1
         self._ids = itertools.count(1)
@@ -152,28 +157,21 @@ class Channel:
             MailboxFull: too much waits to be written already.
             ActorDown: the child is gone.
         """
-        self.send_packed(frame(self._codec.encode(content)))
+        self.send_packed(frame(self._outer.encode(content)))
 
     def send_packed(self, data: bytes) -> None:
         """Send a frame that is packed and has its length. Any thread; never blocks; raises as `send`."""
-        if not self._outbox.send(data):
+        if not self._send(data):
             raise self._down
 
     def tell(self, message: object) -> None:
         """Send a one-way message. Any thread; never blocks; raises as `send`."""
-        if not self._outbox.send_gathered(frame(self._pack(message, TELL))):
+        if not self._send_gathered(tell_frame(self._encode(message))):
             raise self._down
-
-    def _pack(self, message: object, *head: int) -> bytes:
-        try:
-            return self._codec.encode([*head, message])
-        except MessageError:
-            self._codec.encode(message)  # names the path within the message alone
-            raise
 
     def next_number(self) -> int:
         """Return a number for `open_ask`."""
-        return next(self._ids)
+        return next(self._ids) & NUMBERS
 
     def open_ask(self, number: int, data: bytes, pending: Pending) -> None:
         """Send a packed frame that carries `number`; its answer goes to `pending`. Never blocks; raises as `send`."""
@@ -188,8 +186,8 @@ class Channel:
 
     def begin_ask(self, message: object, pending: Pending) -> int:
         """Send a message, hand its answer to `pending`, return its number. Never blocks; raises as `send`."""
-        number = next(self._ids)
-        self.open_ask(number, frame(self._pack(message, ASK, number)), pending)
+        number = next(self._ids) & NUMBERS
+        self.open_ask(number, ask_frame(number, self._encode(message)), pending)
         return number
 
     def forget(self, number: int) -> None:
@@ -208,9 +206,9 @@ class Channel:
             Exception: what the handler raised.
         """
         waiter = Waiter()
-        number = self._asked = next(self._ids)
+        number = self._asked = next(self._ids) & NUMBERS
         deadline = None if timeout is None else time.monotonic() + timeout
-        data = frame(self._pack(message, ASK, number))
+        data = ask_frame(number, self._encode(message))
         self._pending[number] = waiter
         try:
             if self._concurrent and self._read_lock.acquire(blocking=False):
@@ -322,7 +320,7 @@ class Channel:
         """Take bytes from the socket; False when there are none. Has the read lock."""
         sock = self._sock
         try:
-            alive = self._reader.receive(sock.recv if not flags else lambda size: sock.recv(size, flags))
+            alive = self._reader.receive(self._recv if not flags else lambda size: sock.recv(size, flags))
         except BlockingIOError:
             return False
         except OSError:
@@ -349,13 +347,14 @@ class Channel:
 
     def _handle_frames(self) -> None:
         reader = self._reader
-        decode = self._codec.decode
+        decode = self._outer.decode
         while (found := reader.next()) is not None:
             offset, body = found
             content = decode(body)
             if not isinstance(content, list) or not content:
                 raise ProtocolError("a frame must hold a list that begins with its kind")
-            if content[0] == REPLY or content[0] == ERROR or content[0] == REPLY_FOR:
+            kind = content[0]
+            if kind == REPLY or kind == ERROR or kind == REPLY_FOR:  # noqa: SIM109 (quicker than a set)
                 self._answer(content)
             else:
                 self._arrived.append((offset, content))

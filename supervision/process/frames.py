@@ -15,7 +15,8 @@ from supervision.errors import ProtocolError
 
 __all__ = ["HEADER", "FrameReader", "frame"]
 
-HEADER: Final = struct.Struct("<I")
+HEADER: Final = struct.Struct(">I")
+_unpack_header: Final = HEADER.unpack_from
 _CHUNK: Final = (65536,)
 _BIG_CHUNK: Final = (1 << 20,)
 
@@ -65,20 +66,24 @@ class FrameReader:
         """
         buffer, position, offset, chunks = self._state
         if chunks:
-            if not self._worth_joining(buffer, position, chunks):
+            if len(buffer) == position and len(chunks) == 1:
+                buffer = chunks[0]
+            elif self._worth_joining(buffer, position, chunks):
+                buffer = b"".join([buffer[position:], *chunks])
+            else:
                 return None
-            buffer = b"".join([buffer[position:], *chunks]) if len(buffer) > position else b"".join(chunks)
             position = 0
             self._state = (buffer, 0, offset, [])
-        if len(buffer) - position < 4:
+        held = len(buffer) - position
+        if held < 4:
             return None
-        (length,) = HEADER.unpack_from(buffer, position)
+        length = _unpack_header(buffer, position)[0]
         if not 0 < length <= self._limit:
             raise ProtocolError(f"a frame claims {length} bytes; from 1 to {self._limit} are allowed")
-        end = position + 4 + length
-        if end > len(buffer):
+        if held < length + 4:
             return None
-        return offset, buffer[position + 4 : end]
+        position += 4
+        return offset, buffer[position : position + length]
 
     def advance(self, body: bytes) -> None:
         """Step over the frame that `next` returned with this body."""
@@ -107,4 +112,4 @@ class FrameReader:
         if held < 4:
             return True
         (length,) = HEADER.unpack_from(buffer, position)
-        return length > self._limit or held + sum(map(len, chunks)) >= length + 4
+        return bool(length > self._limit or held + sum(map(len, chunks)) >= length + 4)

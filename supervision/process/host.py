@@ -25,6 +25,7 @@ from typing import Any, Final
 from supervision.process import child_telemetry, context, lifeline
 from supervision.process.actor_loop import ActorLoop
 from supervision.process.child_node import ChildNode
+from supervision.process.envelopes import outer
 from supervision.process.frames import frame
 from supervision.process.link import Link
 from supervision.process.protocol import ASK, PROMOTE, READY, START_FAILED, STOP
@@ -146,7 +147,7 @@ def rehearse(codec: Codec) -> None:
             [ASK, 1, {"a": 1, "b": "two", "c": [3.0, None, True]}],
             [STOP, 0, "normal"],
         ):
-            ours.sendall(frame(codec.encode(content)))
+            ours.sendall(frame(outer(codec).encode(content)))
         link = Link(theirs, codec)
         child_telemetry.enter(link)
         promote(link, rehearsal=True)

@@ -12,6 +12,7 @@ from supervision.exits import ExitReason
 from supervision.future import ReplyFuture
 from supervision.process.channel import Channel
 from supervision.process.child_process import ChildProcess
+from supervision.process.envelopes import outer
 from supervision.process.frames import frame
 from supervision.process.host import STACKS_SIGNAL
 from supervision.process.launcher import Request
@@ -208,7 +209,9 @@ class Incarnation:
 
     def ask(self, message: object, timeout: float | None) -> object:
         """Send a message and wait for its answer. Any thread but the loop's."""
-        return self._open_channel().ask(message, timeout)
+        if self.channel is None:
+            raise ActorDown("the actor has no process yet")
+        return self.channel.ask(message, timeout)
 
     def begin_ask(self, message: object, pending: Pending) -> int:
         """Send a message; the answer goes to `pending`. Any thread."""
@@ -216,12 +219,14 @@ class Incarnation:
 
     def tell(self, message: object) -> None:
         """Send a message. Any thread."""
-        self._open_channel().tell(message)
+        if self.channel is None:
+            raise ActorDown("the actor has no process yet")
+        self.channel.tell(message)
 
     def forward(self, body: bytes, pending: Pending | None) -> Callable[[], None]:
         """Send a packed message; the packed answer goes to `pending`. Return what withdraws it."""
         channel = self._open_channel()
-        encode = self._app.codec.encode
+        encode = outer(self._app.codec).encode
         if pending is None:
             channel.send_packed(frame(encode([TELL_FOR, body])))
             return _nothing

@@ -18,6 +18,7 @@ from collections import deque
 from collections.abc import Callable
 
 from supervision.errors import ProtocolError
+from supervision.process.envelopes import outer
 from supervision.process.frames import FrameReader, frame
 from supervision.process.protocol import ERROR, REPLY, REPLY_FOR
 from supervision.process.waiter import Pending, Waiter, as_error
@@ -39,9 +40,10 @@ class Link:
     def __init__(self, sock: socket.socket, codec: Codec) -> None:
         sock.setblocking(True)
         self.codec = codec
+        self._outer = outer(codec)
         self.inbox: deque[list[object]] = deque()
         self._sock = sock
-        self._reader = FrameReader(codec.limits.frame_bytes)
+        self._reader = FrameReader(self._outer.limits.frame_bytes)
         self._pending: dict[int, Pending] = {}
         self._ids = itertools.count(1)
         self._send_lock = threading.Lock()
@@ -67,7 +69,7 @@ class Link:
         Raises:
             MessageError: the content cannot be packed.
         """
-        self.send_framed(frame(self.codec.encode(content)))
+        self.send_framed(frame(self._outer.encode(content)))
 
     def send_framed(self, data: bytes) -> None:
         """Send a frame that is packed and has its length. Any thread."""
@@ -79,7 +81,7 @@ class Link:
 
     def offer(self, content: list[object]) -> bool:
         """Send a small frame if that cannot block; tell whether it was sent. Any thread."""
-        data = frame(self.codec.encode(content))
+        data = frame(self._outer.encode(content))
         if not self._send_lock.acquire(blocking=False):
             return False
         try:
@@ -165,7 +167,7 @@ class Link:
 
     def _handle_frames(self) -> None:
         reader = self._reader
-        decode = self.codec.decode
+        decode = self._outer.decode
         while (found := reader.next()) is not None:
             body = found[1]
             content = decode(body)

@@ -8,6 +8,7 @@ from typing import Any
 
 from supervision import telemetry
 from supervision.errors import SpecError
+from supervision.process.envelopes import outer
 from supervision.process.frames import frame
 from supervision.process.protocol import PROMOTE
 from supervision.process.wire import Codec
@@ -60,7 +61,7 @@ class Orders:
             path, interests, level = surroundings
             told = {"sys_path": path, "interests": [list(name) for name in interests], "log_level": level}
             self._body = self._codec.encode({**self._content, **told})
-        return frame(self._codec.encode([PROMOTE, incarnation, self._body]))
+        return frame(outer(self._codec).encode([PROMOTE, incarnation, self._body]))
 
 
 def class_path(actor_class: type[Any]) -> str:

@@ -16,9 +16,11 @@ from supervision.errors import MailboxFull
 
 __all__ = ["Outbox"]
 
-_GATHER_SECONDS = 100e-6
-_GATHER_BYTES = 32768
+_GATHER_SECONDS = 200e-6
+_GATHER_BYTES = 65536
 _WRITE_BYTES = 1 << 20
+_DONTWAIT = socket.MSG_DONTWAIT
+_monotonic = time.monotonic
 
 
 class Outbox:
@@ -49,11 +51,8 @@ class Outbox:
         self._last_write = 0.0
         self._flush_due = False
         self._closed = False
-
-    @property
-    def blocked(self) -> bool:
-        """Tell whether bytes wait until the socket can be written to."""
-        return bool(self._rest)
+        self._busy = False  # closed, or something waits: a new message goes behind it
+        self.blocked = False  # bytes wait until the socket can be written to
 
     def send(self, data: bytes) -> bool:
         """Write now, or as soon as the socket takes it; False when it is closed.
@@ -62,11 +61,14 @@ class Outbox:
             MailboxFull: too much waits already; nothing was sent.
         """
         with self._lock:
-            if self._closed:
-                return False
-            self._put(data)
-            self._flush()
-            return True
+            if self._busy:
+                if self._closed:
+                    return False
+                self._gather(data)
+                self._flush()
+            else:
+                self._write_first(data)
+        return True
 
     def send_gathered(self, data: bytes) -> bool:
         """Write now or, in a stream of messages, together with its neighbours; False when it is closed.
@@ -74,25 +76,29 @@ class Outbox:
         Raises:
             MailboxFull: too much waits already; nothing was sent.
         """
-        now = time.monotonic()
+        now = _monotonic()
         with self._lock:
             if self._closed:
                 return False
-            self._put(data)
-            if now - self._last_write > _GATHER_SECONDS or self._gathered_bytes > _GATHER_BYTES:
+            if now - self._last_write > _GATHER_SECONDS:
                 self._last_write = now
+                self._gather(data)
+                self._flush()
+                return True
+            self._gather(data)
+            if self._gathered_bytes > _GATHER_BYTES:
                 self._flush()
             elif not self._flush_due:
                 self._flush_due = True
                 self._on_gather()
-            return True
+        return True
 
     def flush(self) -> None:
         """Write what was gathered."""
         with self._lock:
             self._flush_due = False
             if self._gathered and not self._closed:
-                self._last_write = time.monotonic()
+                self._last_write = _monotonic()
                 self._flush()
 
     def write_on(self) -> None:
@@ -102,21 +108,25 @@ class Outbox:
                 return
             del self._rest[: self._write(memoryview(self._rest)[:_WRITE_BYTES].tobytes())]
             if not self._rest:
+                self.blocked = False
+                self._busy = bool(self._gathered)
                 self._on_change()
 
     def close(self) -> None:
         """Refuse everything from now on and drop what waits."""
         with self._lock:
-            self._closed = True
+            self._closed = self._busy = True
+            self.blocked = False
             self._gathered = []
             self._rest.clear()
 
-    def _put(self, data: bytes) -> None:
+    def _gather(self, data: bytes) -> None:
         held = len(self._rest) + self._gathered_bytes
         if held + len(data) > self._limit:
             raise MailboxFull(
                 f"the receiver has {held} bytes unread and {self._limit} are allowed; the message was not sent"
             )
+        self._busy = True
         self._gathered.append(data)
         self._gathered_bytes += len(data)
 
@@ -127,14 +137,21 @@ class Outbox:
         if self._rest:
             self._rest += data
             return
+        self._busy = False
+        self._write_first(data)
+
+    def _write_first(self, data: bytes) -> None:
+        if len(data) > self._limit:
+            raise MailboxFull(f"a message of {len(data)} bytes; the receiver may have {self._limit} unread")
         sent = self._write(data)
         if sent < len(data):
             self._rest += memoryview(data)[sent:]
+            self._busy = self.blocked = True
             self._on_change()
 
     def _write(self, data: bytes) -> int:
         try:
-            return self._sock.send(data, socket.MSG_DONTWAIT)
+            return self._sock.send(data, _DONTWAIT)
         except BlockingIOError:
             return 0
         except OSError:

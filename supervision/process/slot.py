@@ -90,12 +90,12 @@ class Slot:
 
     # -- its life: loop thread ------------------------------------------------------------------
 
-    def open(self, way: Way) -> None:
-        """Send on what was parked, in order, then let messages through."""
+    def open(self, way: Way, number: int) -> None:
+        """Send on what was parked, in order, then let messages through to incarnation `number`."""
         while True:
             with self._lock:
                 if not self._parked:
-                    self.number = way.number
+                    self.number = number
                     self.way = way
                     return
                 parked, self._parked = self._parked, deque()
@@ -189,6 +189,7 @@ class Slot:
         return way.ask(message, None if timeout is None else max(0.0, begun + timeout - time.monotonic()))
 
     def _await_way(self, timeout: float | None) -> Way:
+        self.refuse()
         if self._on_loop():
             raise RuntimeError("the loop's thread cannot wait for an actor")
         waiter = Waiter()
@@ -288,9 +289,13 @@ class SlotTarget:
 
     def ask(self, message: object, timeout: float | None) -> object:
         """Send a message and wait for its answer."""
-        if self._pinned:
-            self._check()
-        return self.slot.ask(message, timeout)
+        slot = self.slot
+        way = slot.way
+        if way is None or (self._pinned and self._pinned != way.number):
+            if self._pinned:
+                raise slot.down_error()
+            return slot.ask(message, timeout)
+        return way.ask(message, timeout)
 
     def begin_ask(self, message: object) -> ReplyFuture:
         """Send a message and return the future of its answer."""
@@ -302,9 +307,14 @@ class SlotTarget:
 
     def tell(self, message: object) -> None:
         """Send a message."""
-        if self._pinned:
-            self._check()
-        self.slot.tell(message)
+        slot = self.slot
+        way = slot.way
+        if way is None or (self._pinned and self._pinned != way.number):
+            if self._pinned:
+                raise slot.down_error()
+            slot.tell(message)
+        else:
+            way.tell(message)
 
     def stop(self) -> ReplyFuture:
         """Ask the actor to stop; the future tells whether it was alive, once it is gone."""

@@ -48,7 +48,7 @@ class Solo:
 
     def on_channel(self, incarnation: Incarnation) -> None:
         """Hear that messages can be sent."""
-        self._slot.open(incarnation)
+        self._slot.open(incarnation, incarnation.number)
 
     def on_started(self, _incarnation: Incarnation) -> None:
         """Hear that the actor runs."""

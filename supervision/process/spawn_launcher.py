@@ -118,6 +118,14 @@ class SpawnLauncher:
 
     def _take(self, waiting: _Waiting, sock: socket.socket, process: Any) -> None:
         pidfd = _pidfd(process.pid)
+        try:
+            sentinel = None if pidfd is not None else os.dup(process.sentinel)
+        except OSError as error:
+            sock.close()
+            process.kill()
+            _reap(process)
+            self._failed(waiting, f"spawn: {error}")
+            return
         waiting.process = ChildProcess(
             self._loop,
             self._settings.codec,
@@ -126,7 +134,7 @@ class SpawnLauncher:
             pidfd,
             self._settings.outbox_bytes,
             waiting,
-            sentinel=None if pidfd is not None else os.dup(process.sentinel),
+            sentinel=sentinel,
             reap=lambda child: child.tell_status(_reap(process)),
         )
 
@@ -181,7 +189,8 @@ def _start_process(settings: Settings) -> tuple[socket.socket, Any]:
 def _reap(process: Any) -> int | None:
     process.join()
     code: int | None = process.exitcode
-    process.close()
+    if code is not None:  # else it was reaped by another part of the program, which multiprocessing cannot tell
+        process.close()
     return code
 
 

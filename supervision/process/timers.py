@@ -25,33 +25,34 @@ class ActorTimer:
 
 
 class Timers:
-    """Keep timers in the order in which they are due. The actor's thread only."""
+    """Keep timers in the order in which they are due. The actor's thread only.
+
+    Attributes:
+        pending: a heap of (when, number, timer), void ones included.
+    """
 
     def __init__(self) -> None:
-        self._heap: list[tuple[float, int, ActorTimer]] = []
+        self.pending: list[tuple[float, int, ActorTimer]] = []
         self._count = itertools.count()
-
-    def __bool__(self) -> bool:
-        return bool(self._heap)
 
     def add(self, delay: float, target: object, message: object) -> ActorTimer:
         """Have `message` sent to `target` (None: the actor itself) in `delay` seconds."""
         timer = ActorTimer(target, message)
-        heapq.heappush(self._heap, (time.monotonic() + delay, next(self._count), timer))
+        heapq.heappush(self.pending, (time.monotonic() + delay, next(self._count), timer))
         return timer
 
     def next_due(self) -> float | None:
         """Return when the next one is due, in monotonic seconds."""
-        while self._heap and self._heap[0][2].cancelled:
-            heapq.heappop(self._heap)
-        return self._heap[0][0] if self._heap else None
+        while self.pending and self.pending[0][2].cancelled:
+            heapq.heappop(self.pending)
+        return self.pending[0][0] if self.pending else None
 
     def due(self) -> list[tuple[object, object]]:
         """Take out those that are due, as (target, message)."""
         found = []
         now = time.monotonic()
-        while self._heap and self._heap[0][0] <= now:
-            timer = heapq.heappop(self._heap)[2]
+        while self.pending and self.pending[0][0] <= now:
+            timer = heapq.heappop(self.pending)[2]
             if not timer.cancelled:
                 found.append((timer.target, timer.message))
         return found

@@ -42,26 +42,35 @@ class Waiter:
         self.done = False
         self.value: object = None
         self.error: BaseException | None = None
-        self._lock = threading.Lock()
-        self._lock.acquire()
+        self._lock: threading.Lock | None = None  # made by a wait that must block
 
     def succeed(self, value: object) -> None:
         """Take the answer and wake the thread."""
         if not self.done:
             self.value = value
-            self.done = True
-            self._lock.release()
+            self._finish()
 
     def fail(self, error: BaseException) -> None:
         """Take an error and wake the thread."""
         if not self.done:
             self.error = error
-            self.done = True
+            self._finish()
+
+    def _finish(self) -> None:
+        # In this order: who waits sets the lock first and then looks whether it is done.
+        self.done = True
+        if self._lock is not None:
             self._lock.release()
 
     def wait(self, seconds: float | None) -> bool:
-        """Wait until there is an answer; False when the time ran out first."""
-        return self._lock.acquire(timeout=-1 if seconds is None else max(0.0, seconds)) or self.done
+        """Wait until there is an answer; False when the time ran out first. One thread, once at a time."""
+        lock = threading.Lock()
+        lock.acquire()
+        self._lock = lock
+        if not self.done:
+            lock.acquire(timeout=-1 if seconds is None else max(0.0, seconds))
+        self._lock = None
+        return self.done
 
     def result(self) -> object:
         """Return the answer or raise the error."""

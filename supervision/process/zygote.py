@@ -51,11 +51,13 @@ class Zygote:
         os.set_blocking(self._wake_write, False)
         self._known: set[int] = set()
         self._retired = False
+        self._pidfds = False
 
     def run(self) -> None:
         """Serve until the application is gone; then end what is left."""
         self._prepare()
-        if not self._has_pidfds():
+        self._pidfds = self._has_pidfds()
+        if not self._pidfds:
             signal.signal(signal.SIGCHLD, lambda *_: None)
             signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
         self._known = _open_descriptors()
@@ -117,11 +119,11 @@ class Zygote:
         return not self._retired or bool(self._children)
 
     def _fork(self) -> bool:
-        trouble = self._trouble()
-        if trouble:
-            self._send({"kind": "refused", "why": trouble})
-            return False
         try:
+            trouble = self._trouble()
+            if trouble:
+                self._send({"kind": "refused", "why": trouble})
+                return False
             ours, theirs = socket.socketpair()
         except OSError as error:
             self._send({"kind": "refused", "why": f"no descriptor left: {error}"})
@@ -142,13 +144,18 @@ class Zygote:
             self._become_child(ours, theirs)
         self._children.add(pid)
         descriptors = [ours.fileno()]
-        pidfd = _pidfd(pid)
-        if pidfd is not None:
-            descriptors.append(pidfd)
         try:
-            socket.send_fds(self._control, [msgpack.packb({"kind": "forked", "pid": pid})], descriptors)
+            if self._pidfds:
+                descriptors.append(os.pidfd_open(pid))
+            told = {"kind": "forked", "pid": pid, "descriptors": len(descriptors)}
+            socket.send_fds(self._control, [msgpack.packb(told)], descriptors)
+        except OSError:
+            os.kill(pid, signal.SIGKILL)  # nobody would hear of its death
+            os.waitpid(pid, 0)
+            self._children.discard(pid)
+            raise
         finally:
-            if pidfd is not None:
+            for pidfd in descriptors[1:]:
                 os.close(pidfd)
 
     def _become_child(self, ours: socket.socket, theirs: socket.socket) -> None:
@@ -161,6 +168,8 @@ class Zygote:
             self._control.close()
             ours.close()
             code = host.run(theirs, self._life, self._codec, rehearsed=self._settings["rehearse"])
+        except SystemExit:
+            code = 1  # a spare was asked to end
         except BaseException:
             traceback.print_exc()
         finally:

@@ -199,7 +199,11 @@ class ZygoteLauncher:
             self._give_up("its processes died before they were ready")
             return
         if self._zygote is None:
-            self._zygote = self._start_zygote(sorted(self._learned))
+            try:
+                self._zygote = self._start_zygote(sorted(self._learned))
+            except OSError as error:
+                self._fail_requests(f"the fork server could not be started: {error}")
+                return
         missing = len(self._requests) + spares - len(self._ready) - len(self._unready) - self._ordered
         if missing > 0:
             self._ordered += missing
@@ -246,6 +250,12 @@ class ZygoteLauncher:
             self._zygote = None
             self._balance(spares=self._level)
 
+    def lost(self, zygote: ZygoteProcess) -> None:
+        """Hear that a process was forked for which the application had no descriptor left."""
+        if zygote is self._zygote:
+            self._ordered = max(0, self._ordered - 1)
+            self._fail_requests("the application has no descriptor left")
+
     def _fail_requests(self, why: str) -> None:
         self._failures = 0  # a shortage passes: the next request tries again
         requests, self._requests = self._requests, deque()
@@ -275,7 +285,10 @@ class ZygoteLauncher:
     def _start_candidate(self) -> None:
         self._learn_due = False
         if not self._stopped and self._candidate is None:
-            self._candidate = self._start_zygote(sorted(self._learned))
+            try:
+                self._candidate = self._start_zygote(sorted(self._learned))
+            except OSError as error:
+                logger.warning("nothing is learned: a fork server could not be started: %s", error)
 
     def zygote_ready(self, zygote: ZygoteProcess, threads: list[str], failed: dict[str, str]) -> None:
         """Hear that a zygote has imported what it was told to."""

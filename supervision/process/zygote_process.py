@@ -121,7 +121,10 @@ class ZygoteProcess:
     def _handle(self, message: dict[str, Any], descriptors: list[int]) -> None:
         kind = message["kind"]
         if kind == "forked":
-            self._take(message["pid"], descriptors)
+            if len(descriptors) == message["descriptors"]:
+                self._take(message["pid"], descriptors)
+            else:
+                self._lose(message["pid"], descriptors)
         elif kind == "exited":
             child = self._children.pop(message["pid"], None)
             if child is not None:
@@ -142,6 +145,13 @@ class ZygoteProcess:
         )
         self._children[pid] = child
         self._launcher.forked(self, child, spare)
+
+    def _lose(self, pid: int, descriptors: list[int]) -> None:
+        # The kernel had no number left for what came with the message; the child finds its socket closed, and ends.
+        for fd in descriptors:
+            os.close(fd)
+        self._send({"fork": 0, "reap": pid})
+        self._launcher.lost(self)
 
     def _have_reaped(self, child: ChildProcess) -> None:
         if self._closed:

@@ -33,8 +33,8 @@ IGNORE = _IgnoreType()
 class CallRunner:
     """Call a start function on a thread of its own; adopt the actor that it started.
 
-    The function may block. It returns a ref, `(ref, info)` or `IGNORE`; what it raises is a failed start
-    with reason `("EXIT", ...)`, and anything else that it returns is a failed start with that reason.
+    The function may block. It returns a ref, `(ref, info)` or `IGNORE`. What it raises is a failed start whose
+    reason is the error's `reason`, or else `(type, text)`; anything else that it returns is the reason of one.
 
     Args:
         app: the application.
@@ -93,7 +93,7 @@ class CallRunner:
         if isinstance(ref, Ref) and isinstance(ref._target, SlotTarget):
             self._adopt_process(ref._target)
         else:
-            self._owner.way_opened(self._entry, LocalWay(ref, self._number, self._app.codec))
+            self._owner.way_opened(self._entry, LocalWay(ref, self._number, self._app.codec), self._number)
             threading.Thread(target=self._watch, name=f"watch-{self._entry.key}", daemon=True).start()
         self.started_at = time.monotonic()
         self._owner.started(self._entry, self, info)
@@ -103,7 +103,8 @@ class CallRunner:
         way = slot.way
         if isinstance(way, Incarnation):
             self._incarnation = way
-            self._owner.way_opened(self._entry, way)
+            # The way counts the lives of what was started; each of those is one incarnation of the child.
+            self._owner.way_opened(self._entry, way, self._number)
         if slot.watch(target.address()[1], self._exited) is None:
             self._app.loop.call_soon(self._exited, slot.reason)
 

@@ -69,7 +69,6 @@ class Performer:
         self._orders: dict[Any, tuple[ChildSpec, Orders]] = {}
         self._unsettled: set[Any] = set()
         self._killed = False
-        self._told: list[Callable[[], None]] = []
         self._watchers: list[Callable[[ExitReason], object]] = []
         self.reason: ExitReason | None = None
         self.gave_up = False
@@ -89,8 +88,6 @@ class Performer:
         finally:
             self._feeding = False
         self.app.board.touch()
-        if self._told:
-            self.app.loop.call_soon_after(self._tell)
 
     def _step(self, event: decisions.Event) -> None:
         if self._killed:
@@ -100,11 +97,10 @@ class Performer:
         for action in actions:
             self._PERFORM[type(action)](self, action)
 
-    def _tell(self) -> None:
+    def _tell(self, report: Callable[..., None], *args: Any) -> None:
         # Behind everything else: the thread that reports wants the interpreter as soon as it has work.
-        told, self._told = self._told, []
-        for report in told:
-            report()
+        # In one row for all supervisors: what happened first is told first, also when it led to the next.
+        self.app.loop.call_soon_after(report, *args)
 
     def watch_end(self, function: Callable[[ExitReason], object]) -> None:
         """Have `function(reason)` called when this supervisor has ended."""
@@ -116,8 +112,14 @@ class Performer:
     def runner_of(self, ref: Any) -> Runner | None:
         """Return the runner that a ref means, None when it is no child's."""
         for entry in self.entries.values():
-            if entry.runner is not None and (entry.runner.ref == ref or self._is_following(entry, ref)):
-                return entry.runner
+            child = self.state.children.get(entry.key)
+            # While it is being restarted the former one still answers to its ref.
+            former: Any = child.pid if child is not None else None
+            if self._is_following(entry, ref):
+                return former or entry.runner
+            for runner in (entry.runner, former):
+                if runner is not None and runner.ref == ref:
+                    return runner  # type: ignore[no-any-return]
         return None
 
     def _is_following(self, entry: Entry, ref: Any) -> bool:
@@ -183,15 +185,17 @@ class Performer:
 
     # -- what runners tell ------------------------------------------------------------------------
 
-    def way_opened(self, entry: Entry, way: Way) -> None:
-        """Hear that messages can be sent to a child."""
-        entry.slot.open(way)
+    def way_opened(self, entry: Entry, way: Way, number: int) -> None:
+        """Hear that messages can be sent to a child's incarnation."""
+        entry.slot.open(way, number)
 
     def started(self, entry: Entry, runner: Runner, info: object) -> None:
         """Hear that a child runs."""
         if entry.slot.state != "down":
             entry.slot.state = "up"
         self.errors.pop(entry.key, None)
+        about = {"supervisor": self.name, "id": entry.key, "pid": runner.pid, "incarnation": entry.slot.number}
+        self._tell(report_event, "child", "started", {}, about)
         self.feed(decisions.Started(entry.key, runner, decisions.NO_INFO if info is None else info))
 
     def ignored(self, entry: Entry, _runner: Runner) -> None:
@@ -213,21 +217,15 @@ class Performer:
         number = entry.slot.number
         entry.slot.lose(reason)
         self._unsettled.add(entry.key)
+        # Later: who waits to hear of the end does not hold the replacement up.
+        self._tell(self._announce, entry, runner, number, reason)
         self.feed(decisions.Exited(entry.key, runner, reason))
-        # The replacement is on its way; who waits to hear of the end does not hold it up.
-        self.app.loop.call_soon_after(self._announce, entry, runner, number, reason)
 
     def _announce(self, entry: Entry, runner: Runner, number: int, reason: ExitReason) -> None:
         entry.slot.announce(number, reason)
         lived = {"duration": int((time.monotonic() - runner.started_at) * 1e9)}
-        about = {
-            "supervisor": self.name,
-            "id": entry.key,
-            "pid": runner.pid,
-            "reason": reason,
-            "incarnation": number,
-        }
-        report_event("child", "down", lived, about)
+        about = {"supervisor": self.name, "id": entry.key, "pid": runner.pid, "incarnation": number}
+        report_event("child", "down", lived, about | {"reason": reason})
 
     def _settle_slots(self) -> None:
         """Fail what is parked for children that nobody is about to start."""
@@ -274,16 +272,12 @@ class Performer:
         if action.context == "start_error" and error is not None:
             fields["text"] = str(error)
         term = reason.term() if isinstance(reason, ExitReason) else reason
-        self._told.append(lambda: report_supervisor(self.name, action.context, term, fields))
+        self._tell(report_supervisor, self.name, action.context, term, fields)
 
     def _progress(self, action: decisions.Progress) -> None:
         runner: Any = action.pid
         fields = offender_fields(decisions.Offender(runner, None, action.spec.id, action.spec, action.key))
-        entry = self.entries.get(action.key)
-        number = entry.slot.number if entry is not None else 1
-        about = {"supervisor": self.name, "id": action.spec.id, "pid": runner.pid, "incarnation": number}
-        self._told.append(lambda: report_progress(self.name, fields))
-        self._told.append(lambda: report_event("child", "started", {}, about))
+        self._tell(report_progress, self.name, fields)
 
     def _answer(self, action: decisions.Answer) -> None:
         future = self._requests.pop(action.request_id, None)  # type: ignore[call-overload]
@@ -350,9 +344,8 @@ class Performer:
             future.fail(RequestError("noproc", f"supervisor {self.name} has ended"))
         self._requests.clear()
         self.reason = action.reason
-        self._told.append(
-            lambda: report_event("supervisor", "stopped", {}, {"supervisor": self.name, "reason": action.reason})
-        )
+        about = {"supervisor": self.name, "reason": action.reason}
+        self._tell(report_event, "supervisor", "stopped", {}, about)
         self._on_finished(action.reason)
         for function in self._watchers:
             function(action.reason)

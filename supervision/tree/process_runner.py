@@ -69,7 +69,7 @@ class ProcessRunner:
 
     def on_channel(self, incarnation: Incarnation) -> None:
         """Hear that messages can be sent."""
-        self._owner.way_opened(self._entry, incarnation)
+        self._owner.way_opened(self._entry, incarnation, incarnation.number)
 
     def on_started(self, _incarnation: Incarnation) -> None:
         """Hear that the actor runs."""

@@ -58,8 +58,8 @@ class Entry:
 class RunnerOwner(Protocol):
     """Hear how a runner fares. Loop thread."""
 
-    def way_opened(self, entry: Entry, way: Way) -> None:
-        """Hear that messages can be sent."""
+    def way_opened(self, entry: Entry, way: Way, number: int) -> None:
+        """Hear that messages can be sent to the child's incarnation of this number."""
 
     def started(self, entry: Entry, runner: Runner, info: object) -> None:
         """Hear that the child runs."""

@@ -124,7 +124,7 @@ class ThreadRunner:
         self.kill()
 
     def _opened(self) -> None:
-        self._owner.way_opened(self._entry, LocalWay(self.ref, self._number, self._app.codec))
+        self._owner.way_opened(self._entry, LocalWay(self.ref, self._number, self._app.codec), self._number)
         self.started_at = time.monotonic()
         self._owner.started(self._entry, self, None)
 

@@ -178,6 +178,13 @@ class Subject(ProcessActor):
         """Ask back whoever asked without waiting."""
         return ref.ask(("echo", value))
 
+    def do_wait_for_and_ask(self, path: str, ref: Any) -> None:
+        self.do_wait_for(path)
+        self.kept["answer"] = ref.ask(("echo", "asked back"))
+
+    def do_start_asking(self, ref: Any) -> Any:
+        return AsksInOnStart.start(ref)
+
     # -- threads
 
     def do_threads_ask(self, ref: Any, threads: int, each: int) -> list[list[Any]]:
@@ -248,6 +255,9 @@ class Subject(ProcessActor):
             return await self.actor_ref.aask(("echo", 1))
 
         return asyncio.run(ask())
+
+    def do_async_ask_within(self, ref: Any, message: Any, timeout: float) -> Any:
+        return asyncio.run(ref.aask(message, timeout=timeout))
 
     # -- timers, monitors, links
 

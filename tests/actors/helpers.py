@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from supervision.testing import wait_until
@@ -24,8 +24,11 @@ def wait_heard(recorder: Any, count: int, timeout: float = SECONDS) -> list[Any]
 
 
 def gone(pid: int) -> bool:
-    """Tell whether there is no such process."""
-    return not os.path.exists(f"/proc/{pid}")
+    """Tell whether there is no such process; one that is dead and not reaped is none."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] in "ZX"
+    except OSError:
+        return True
 
 
 def seconds_of(call: Callable[[], Any]) -> float:

@@ -1,0 +1,168 @@
+"""Signals: from a terminal, from outside, in storms; none is lost and none is inherited."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+
+import pytest
+
+from supervision import ChildSpec
+from supervision.testing import capture_events, wait_until
+from tests.faults.actors import Subject
+from tests.faults.helpers import Program, alive, answering_pid, own_runtime, spare_pids, tree_of
+
+DOWN = ("supervision", "child", "down")
+
+
+@pytest.mark.parametrize("launcher", ["zygote", "spawn"])
+def test_a_child_blocks_no_signal_and_ignores_only_what_python_ignores(launcher: str) -> None:
+    source = """
+for number in (signal.SIGTERM, signal.SIGCHLD, signal.SIGUSR1, signal.SIGQUIT):
+    signal.signal(number, signal.SIG_IGN)
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGUSR1])
+ref = Subject.start()
+status = ref.ask(("status",))
+say([int(status["SigBlk"], 16), int(status["SigIgn"], 16), int(status["SigCgt"], 16)])
+os.kill(ref.pid, signal.SIGTERM)
+wait_until(lambda: not ref.is_alive())
+say("gone")
+"""
+    with Program(source, SUPERVISION_LAUNCHER=launcher) as program:
+        blocked, ignored, caught = program.hear()
+        assert blocked == 0
+        assert not ignored & _bits(signal.SIGTERM, signal.SIGCHLD, signal.SIGINT, signal.SIGHUP)
+        assert caught & _bits(signal.SIGTERM) == _bits(signal.SIGTERM)
+        assert program.hear() == "gone"
+
+
+def _bits(*numbers: int) -> int:
+    return sum(1 << (number - 1) for number in numbers)
+
+
+def test_what_an_actor_starts_ignores_no_signal_of_a_terminal() -> None:
+    ref = Subject.start()
+    pid = ref.ask(("popen", "sleep 60 & wait"), timeout=10)
+    with open(f"/proc/{pid}/status") as file:
+        ignored = int(next(line for line in file if line.startswith("SigIgn")).split()[1], 16)
+    assert not ignored & _bits(signal.SIGINT, signal.SIGHUP, signal.SIGTERM)
+    assert ref.stop()
+
+
+def test_sigterm_at_any_moment_of_a_start_ends_the_child() -> None:
+    """Sent to spares as to actors; the stop by message gets through in any case."""
+    with own_runtime(spares=0):
+        for _ in range(20):
+            ref = Subject.start()
+            os.kill(ref.pid, signal.SIGTERM)
+            wait_until(lambda ref=ref: not ref.is_alive())  # type: ignore[misc]
+
+
+def test_ctrl_c_does_not_reach_children() -> None:
+    """They have sessions of their own, and do nothing on SIGINT if it is sent all the same."""
+    with tree_of(ChildSpec(id="a", start=Subject)) as tree:
+        pid = answering_pid(tree["a"])
+        assert tree["a"].ask(("session",), timeout=10) == pid != os.getsid(0)
+        for number in (signal.SIGINT, signal.SIGHUP):
+            os.kill(pid, number)
+        assert tree["a"].ask(("pid",), timeout=10) == pid
+
+
+def test_spares_that_get_sigterm_go_without_a_traceback() -> None:
+    source = """
+configure(spares=2)
+assert Subject.start().stop()
+for pid in wait_until(lambda: len(spare_pids()) == 2 and spare_pids()):
+    os.kill(pid, signal.SIGTERM)
+    wait_until(lambda: states([pid]) == "")
+say(Subject.start().ask(("echo", 1)))
+"""
+    with Program(source) as program:
+        assert program.hear() == 1
+        assert program.end() == 0
+        assert program.errors() == ""
+
+
+def test_sigterm_to_all_processes_at_once_loses_no_child() -> None:
+    with own_runtime(spares=1), tree_of(*(ChildSpec(id=n, start=Subject) for n in range(5))) as tree:
+        pids = [answering_pid(tree[n]) for n in range(5)]
+        wait_until(lambda: len(spare_pids()) == 1)
+        for pid in pids + spare_pids():
+            os.kill(pid, signal.SIGTERM)
+        after = [answering_pid(tree[n], other_than=pids[n]) for n in range(5)]
+        assert len(set(after) - set(pids)) == 5
+
+
+def test_a_storm_of_signals_leaves_the_application_supervising() -> None:
+    source = """
+seen = [0]
+def count(*_): seen[0] += 1
+for number in (signal.SIGUSR1, signal.SIGHUP, signal.SIGCHLD): signal.signal(number, count)
+tree = Supervisor.start([ChildSpec(id=n, start=Subject) for n in range(3)], intensity=10000)
+refs = [tree[n] for n in range(3)]
+say("ready")
+answered, pid, running = 0, 0, [True]
+def listen(): hear(); running[0] = False
+threading.Thread(target=listen).start()
+while running[0]:
+    for ref in refs:
+        answered += ref.ask(("echo", 1), timeout=20)
+        if answered % 30 == 0: os.kill(ref.pid, signal.SIGKILL); answering_pid(ref)
+say([answered > 0, seen[0] > 0, [ref.ask(("echo", 1), timeout=20) for ref in refs]])
+"""
+    with Program(source) as program:
+        assert program.hear() == "ready"
+        for count in range(4000):
+            number = (signal.SIGUSR1, signal.SIGHUP, signal.SIGCHLD)[count % 3]
+            os.kill(program.process.pid, number)
+        program.say()
+        assert program.hear() == [True, True, [1, 1, 1]]
+        assert program.end() == 0
+        assert program.errors() == ""
+
+
+def test_a_keyboard_interrupt_in_an_asking_thread_loses_no_answer() -> None:
+    """The signal's handler raises at any bytecode of the reader; the stream stays in step."""
+    source = """
+ref = Subject.start()
+interrupted = wrong = 0
+def poke():
+    for _ in range(300):
+        time.sleep(0.0007)
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+    done.append(1)
+done = []
+thread = threading.Thread(target=poke, daemon=True); thread.start()
+count = 0
+while not done:
+    try:
+        count += 1
+        if ref.ask(("echo", count), timeout=10) != count: wrong += 1
+    except KeyboardInterrupt:
+        interrupted += 1
+thread.join()
+say([interrupted > 10, wrong, ref.ask(("echo", -1), timeout=10)])
+"""
+    with Program(source) as program:
+        assert program.hear() == [True, 0, -1]
+
+
+def test_nothing_but_the_main_thread_is_disturbed_by_our_threads() -> None:
+    """Our threads are daemons with names, so that they can be told from the program's own."""
+    with tree_of(ChildSpec(id="a", start=Subject)) as tree:
+        answering_pid(tree["a"])
+        ours = [thread for thread in threading.enumerate() if thread.name.startswith("supervision")]
+        assert ours
+        assert all(thread.daemon for thread in ours)
+        assert alive(tree["a"].pid)
+
+
+def test_a_stopped_child_is_no_dead_child() -> None:
+    with tree_of(ChildSpec(id="a", start=Subject)) as tree, capture_events([DOWN]) as captured:
+        pid = answering_pid(tree["a"])
+        os.kill(pid, signal.SIGSTOP)
+        future = tree["a"].ask(("pid",), block=False)
+        os.kill(pid, signal.SIGCONT)
+        assert future.get(timeout=10) == pid
+        assert captured.events == []
