@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import pwd
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from supervision.process import board
@@ -38,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
     """
     given = _parser().parse_args(arguments)
     if given.command == "demo":
-        from supervision.demo import Options, run
+        from supervision.demo.show import Options, run
 
         return run(Options(given.seconds, given.kills_per_second, as_json=given.json, plain=given.plain))
     return _show_trees(given.pid, given.json)
@@ -59,26 +60,27 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _pid(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is no process id; a number from 1 up is expected")
-    return number
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no process id; a number from 1 up is expected")
+    return int(text)
 
 
 def _seconds(text: str) -> float:
-    seconds = float(text)
-    if not 0 <= seconds <= 1e9:
-        raise argparse.ArgumentTypeError(f"{text} is no time; seconds from 0 up are expected")
-    return seconds
+    return _number(text, lambda seconds: 0 <= seconds <= 1e9, "seconds from 0 up are expected")
 
 
 def _rate(text: str) -> float:
-    rate = float(text)
-    if not 0 < rate <= 1000:
-        raise argparse.ArgumentTypeError(
-            f"{text} kills per second cannot be; more than 0 and at most 1000 are expected"
-        )
-    return rate
+    return _number(text, lambda rate: 0 < rate <= 1000, "more than 0 and at most 1000 a second are expected")
+
+
+def _number(text: str, is_good: Callable[[float], bool], expected: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not is_good(number):
+        raise argparse.ArgumentTypeError(f"{text!r}: {expected}")
+    return number
 
 
 # -- the trees of a running program -------------------------------------------------------------------
@@ -144,7 +146,7 @@ def _check_process(pid: int) -> None:
 def _forbidden(pid: int) -> str:
     owner = os.stat(f"/proc/{pid}").st_uid
     if owner == os.getuid():
-        return f"process {pid} does not let itself be looked at (it is not dumpable); root may"
+        return f"process {pid} does not let itself be looked at, not even by its own user"
     try:
         name = pwd.getpwuid(owner).pw_name
     except KeyError:

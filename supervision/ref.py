@@ -82,7 +82,7 @@ class Ref(pykka.ActorRef[Any]):
         return _Stopped(self._target)
 
     @property
-    def _actor_weakref(self) -> Any:
+    def _actor_weakref(self) -> Any:  # type: ignore[override]
         return lambda: stand_in(self._target.actor_class(), self._target.attributes(fresh=False))
 
     def is_alive(self) -> bool:

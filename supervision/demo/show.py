@@ -53,7 +53,7 @@ def run(options: Options) -> int:
     The main thread.
     """
     tally = Tally()
-    guard = LeakGuard()
+    guard = LeakGuard(allow=lambda resource: resource.kind != "process")
     guard.begin()
     with _interrupts() as interrupted, _quiet(tally):
         tree, refs = start_tree()
@@ -110,7 +110,7 @@ def _stop(tree: SupervisorRef, interrupted: threading.Event) -> None:
 def _orphans(guard: LeakGuard, tally: Tally) -> list[str]:
     """Name the processes that were started since the beginning and are still there."""
     if os.path.isdir("/proc/self"):
-        return [str(leak) for leak in guard.settled() if leak.kind == "process"]
+        return [str(leak) for leak in guard.settled()]
     return [f"process {pid}" for pid in sorted(tally.pids) if _exists(pid)]
 
 

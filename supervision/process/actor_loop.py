@@ -114,12 +114,17 @@ class ActorLoop:
 
     def _receive_until_ended(self) -> None:
         link = self.link
+        inbox = link.inbox
         timers = self.timers
         while self._ended is None:
-            content = link.next(timers.next_due() if timers.pending else None)
-            if content is None:
-                self._fire_timers()
-                continue
+            if inbox:
+                content = inbox.popleft()
+            else:
+                found = link.next(timers.next_due() if timers.pending else None)
+                if found is None:
+                    self._fire_timers()
+                    continue
+                content = found
             kind = content[0]
             if kind == ASK:
                 self._answer(content[1], content[2])
@@ -200,7 +205,10 @@ class ActorLoop:
 
     def _handle_told(self, message: object) -> None:
         try:
-            self._dispatch(message)
+            if type(message) in _PYKKAS:
+                self._actor._handle_receive(message)
+            else:
+                self._actor.on_receive(message)
         except Exception as error:
             self._crash(error)
         except BaseException as error:

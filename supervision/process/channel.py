@@ -66,9 +66,7 @@ class Channel:
         self._outer = outer(codec)
         self._on_frame = on_frame
         self._on_broken = on_broken
-        self._outbox = Outbox(
-            sock, outbox_bytes, lambda: loop.call_soon(self._poll), lambda: loop.call_soon(self._outbox.flush)
-        )
+        self._outbox = Outbox(sock, outbox_bytes, loop, lambda: loop.call_soon(self._poll))
         self._send = self._outbox.send
         self._send_gathered = self._outbox.send_gathered
         self._reader = FrameReader(self._outer.limits.frame_bytes)

@@ -91,6 +91,30 @@ class FrameReader:
         step = 4 + len(body)
         self._state = (buffer, position + step, offset + step, chunks)
 
+    def take(self) -> list[bytes]:
+        """Return all whole frames at once and step over them: quicker, where no signal handler may interrupt.
+
+        Raises:
+            ProtocolError: as `next`; the frames before the bad one are lost with it.
+        """
+        bodies: list[bytes] = []
+        found = self.next()
+        if found is None:
+            return bodies
+        buffer, position, offset, chunks = self._state
+        begun, end = position, len(buffer)
+        while end - position >= 4:
+            length = _unpack_header(buffer, position)[0]
+            if not 0 < length <= self._limit:
+                raise ProtocolError(f"a frame claims {length} bytes; from 1 to {self._limit} are allowed")
+            after = position + 4 + length
+            if after > end:
+                break
+            bodies.append(buffer[position + 4 : after])
+            position = after
+        self._state = (buffer, position, offset + position - begun, chunks)
+        return bodies
+
     @property
     def partial(self) -> bool:
         """Tell whether a frame has begun and is not whole."""

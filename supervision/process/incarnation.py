@@ -95,6 +95,8 @@ class Incarnation:
         self._process = process
         process.owner = self
         self.channel = process.channel
+        self.ask = process.channel.ask  # type: ignore[method-assign]
+        self.tell = process.channel.tell  # type: ignore[method-assign]
         try:
             process.channel.send_packed(self._orders.packed(self.number))
         except Exception as error:  # it does not fit: the process is not used

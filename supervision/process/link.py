@@ -166,19 +166,16 @@ class Link:
         return True
 
     def _handle_frames(self) -> None:
-        reader = self._reader
         decode = self._outer.decode
-        while (found := reader.next()) is not None:
-            body = found[1]
+        inbox = self.inbox
+        for body in self._reader.take():
             content = decode(body)
             if not isinstance(content, list) or not content:
                 raise ProtocolError("a frame must hold a list that begins with its kind")
-            kind = content[0]
-            if kind in _REPLIES:
+            if content[0] in _REPLIES:
                 self._answer(content)
             else:
-                self.inbox.append(content)
-            reader.advance(body)
+                inbox.append(content)
 
     def _answer(self, content: list[object]) -> None:
         pending = self._pending.pop(content[1], None) if isinstance(content[1], int) else None

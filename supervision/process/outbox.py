@@ -13,11 +13,13 @@ import time
 from collections.abc import Callable
 
 from supervision.errors import MailboxFull
+from supervision.process.loop import Loop
 
 __all__ = ["Outbox"]
 
 _GATHER_SECONDS = 200e-6
 _GATHER_BYTES = 65536
+_FLUSH_SECONDS = 500e-6
 _WRITE_BYTES = 1 << 20
 _DONTWAIT = socket.MSG_DONTWAIT
 _monotonic = time.monotonic
@@ -29,27 +31,28 @@ class Outbox:
     Args:
         sock: the socket that is written to.
         limit: how many bytes may wait before a send is refused.
+        loop: flushes what was gathered, a moment later.
         on_change: called, with the lock held, when writing became impossible or possible again.
-        on_gather: called, with the lock held, when gathered messages want a `flush` soon.
     """
 
     def __init__(
         self,
         sock: socket.socket,
         limit: int,
+        loop: Loop,
         on_change: Callable[[], None],
-        on_gather: Callable[[], None],
     ) -> None:
         self._sock = sock
         self._limit = limit
         self._on_change = on_change
-        self._on_gather = on_gather
+        self._loop = loop
         self._lock = threading.Lock()
         self._gathered: list[bytes] = []
         self._gathered_bytes = 0
         self._rest = bytearray()
         self._last_write = 0.0
         self._flush_due = False
+        self._streaming = False  # something was gathered since the last flush
         self._closed = False
         self._busy = False  # closed, or something waits: a new message goes behind it
         self.blocked = False  # bytes wait until the socket can be written to
@@ -86,20 +89,28 @@ class Outbox:
                 self._flush()
                 return True
             self._gather(data)
+            self._streaming = True
             if self._gathered_bytes > _GATHER_BYTES:
                 self._flush()
             elif not self._flush_due:
                 self._flush_due = True
-                self._on_gather()
+                self._loop.call_soon(self._flush_later)
         return True
 
-    def flush(self) -> None:
-        """Write what was gathered."""
+    def _flush_later(self) -> None:
+        self._loop.call_later(_FLUSH_SECONDS, self._flush_gathered)
+
+    def _flush_gathered(self) -> None:
         with self._lock:
-            self._flush_due = False
-            if self._gathered and not self._closed:
+            if self._closed:
+                return
+            self._flush_due = self._streaming
+            self._streaming = False
+            if self._gathered:
                 self._last_write = _monotonic()
                 self._flush()
+        if self._flush_due:  # the stream goes on
+            self._flush_later()
 
     def write_on(self) -> None:
         """Write on, now that the socket takes bytes again."""

@@ -119,7 +119,7 @@ class Performer:
                 return former or entry.runner
             for runner in (entry.runner, former):
                 if runner is not None and runner.ref == ref:
-                    return runner  # type: ignore[no-any-return]
+                    return runner
         return None
 
     def _is_following(self, entry: Entry, ref: Any) -> bool:

@@ -1,0 +1,5 @@
+"""Have no epoll, as on other systems."""
+
+from supervision.process import loop, poller
+
+loop.make_poller = poller.SelectorPoller  # type: ignore[assignment]

@@ -1,0 +1,189 @@
+"""The end: always reached, in order, within its deadlines; the deaf are killed and leave their stacks."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+from supervision import ChildSpec, Supervisor
+from supervision.process import incarnation
+from supervision.testing import capture_events, wait_until
+from tests.faults.actors import Deaf, Polite, Subject
+from tests.faults.helpers import Program, alive, answering_pid, own_runtime
+
+STACKS = ("supervision", "child", "stacks")
+DOWN = ("supervision", "child", "down")
+STARTED = ("supervision", "child", "started")
+
+
+def _busy(tree: object, message: tuple[object, ...]) -> int:
+    """Have the child `a` begin something it never ends; return its pid once it is at it."""
+    pid = answering_pid(tree["a"])  # type: ignore[index]
+    tree["a"].tell(message)  # type: ignore[index]
+    return pid
+
+
+@pytest.mark.parametrize("message", [("busy_in_c",), ("busy_in_a_pattern",), ("deaf_sleep",)], ids=str)
+def test_a_deaf_child_is_killed_at_its_deadline_with_its_stacks_in_the_report(message: tuple[str]) -> None:
+    tree = Supervisor.start([ChildSpec(id="a", start=Subject, shutdown=0.3)])
+    pid = _busy(tree, message)
+    with capture_events([STACKS, ("supervision", "supervisor", "shutdown_error")]) as captured:
+        began = time.monotonic()
+        assert tree.stop(timeout=10)
+        took = time.monotonic() - began
+        told = captured.wait_for(lambda event: event.name == STACKS)
+    assert 0.3 <= took < 1.3
+    assert not alive(pid)
+    assert told.metadata["pid"] == pid
+    assert f"do_{message[0]}" in told.metadata["stacks"]
+    assert "on_receive" in told.metadata["stacks"]
+    report = captured.wait_for(lambda event: event.name[-1] == "shutdown_error")
+    assert report.metadata["reason"] == "killed"
+    assert f"do_{message[0]}" in report.metadata["offender"]["text"]
+
+
+def test_a_stopped_child_is_killed_at_its_deadline_without_stacks() -> None:
+    tree = Supervisor.start([ChildSpec(id="a", start=Subject, shutdown=0.2)])
+    pid = answering_pid(tree["a"])
+    os.kill(pid, signal.SIGSTOP)
+    with capture_events([STACKS]) as captured:
+        assert tree.stop(timeout=10)
+    assert not alive(pid)
+    assert captured.events == []
+
+
+def test_without_the_deadline_a_deaf_child_would_hold_up_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(incarnation.Incarnation, "kill_deaf", lambda self: None)
+    tree = Supervisor.start([ChildSpec(id="a", start=Subject, shutdown=0.1)])
+    pid = _busy(tree, ("deaf_sleep",))
+    future = tree.stop(block=False)
+    assert not future.wait(0.5)
+    os.kill(pid, signal.SIGKILL)
+    assert future.get(timeout=10)
+
+
+def test_polite_slow_and_deaf_children_end_in_reverse_order_each_in_its_time() -> None:
+    children = [ChildSpec(id=f"polite{n}", start=(Polite, ())) for n in range(3)]
+    children += [ChildSpec(id=f"slow{n}", start=(Polite, (0.15,))) for n in range(3)]
+    children += [ChildSpec(id=f"deaf{n}", start=(Deaf, ()), shutdown=0.2) for n in range(3)]
+    tree = Supervisor.start(children)
+    with capture_events([DOWN]) as captured:
+        began = time.monotonic()
+        assert tree.stop(timeout=20)
+        took = time.monotonic() - began
+        wait_until(lambda: len(captured.events) == 9)
+    assert [event.metadata["id"] for event in captured.events] == [spec.id for spec in reversed(children)]
+    kinds = {event.metadata["id"]: event.metadata["reason"].kind for event in captured.events}
+    assert {kinds[f"deaf{n}"] for n in range(3)} == {"killed"}
+    assert {kinds[f"{which}{n}"] for n in range(3) for which in ("polite", "slow")} == {"shutdown"}
+    assert took < 3 * 0.15 + 3 * 0.25 + 1.0
+
+
+def test_nothing_is_started_once_the_stop_has_begun() -> None:
+    """Children are killed at random while the tree stops: none comes back."""
+    for _ in range(5):
+        tree = Supervisor.start([ChildSpec(id=n, start=(Polite, (0.01,))) for n in range(6)], intensity=1000)
+        pids = [answering_pid(tree[n]) for n in range(6)]
+        with capture_events([STARTED]) as captured:
+            future = tree.stop(block=False)
+            for pid in pids[::2]:
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    continue
+            assert future.get(timeout=20)
+        assert captured.events == []
+        assert not any(map(alive, pids))
+
+
+def test_killing_a_tree_ends_every_child_at_once() -> None:
+    tree = Supervisor.start([ChildSpec(id=n, start=(Deaf, ()), shutdown="infinity") for n in range(5)])
+    pids = [pid for pid in (tree[n].pid for n in range(5))]
+    began = time.monotonic()
+    assert tree.kill()
+    assert time.monotonic() - began < 2
+    assert not any(map(alive, pids))
+
+
+def test_shutdown_of_the_runtime_ends_everything_and_a_later_start_begins_anew() -> None:
+    with own_runtime() as app:
+        refs = [Subject.start() for _ in range(3)]
+        tree = Supervisor.start([ChildSpec(id="a", start=Subject)])
+        pids = [ref.pid for ref in refs] + [tree["a"].pid] + list(app.own_pids())
+        from supervision.process.application import shutdown
+
+        began = time.monotonic()
+        shutdown()
+        assert time.monotonic() - began < 2
+        assert not any(map(alive, pids))
+        assert Subject.start().stop()
+
+
+def test_the_end_of_the_program_stops_its_actors_in_order_and_says_nothing() -> None:
+    source = """
+tree = Supervisor.start([ChildSpec(id=n, start=Subject) for n in range(3)])
+for n in range(3): tree[n].ask(("at_exit", sys.argv[1], str(n)))
+Subject.start().ask(("at_exit", sys.argv[1], "x"))
+"""
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = f"{folder}/told"
+        with Program(source, path) as program:
+            assert program.end() == 0
+            assert program.errors() == ""
+            assert not program.left()
+        with open(path) as file:
+            assert file.read() == "210x"
+
+
+def test_atexit_and_unflushed_output_of_a_child_run_once_when_it_stops_and_not_when_it_is_killed() -> None:
+    source = """
+configure(spares=0)
+for ending in ("stop", "kill"):
+    ref = Subject.start()
+    ref.ask(("at_exit", sys.argv[1], ending))
+    ref.ask(("print", ending))
+    if ending == "stop": ref.stop()
+    else: os.kill(ref.pid, signal.SIGKILL)
+    wait_until(lambda: not ref.is_alive())
+"""
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = f"{folder}/told"
+        with Program(source, path) as program:
+            program.end()
+            assert program.process.stdout is not None
+            assert program.process.stdout.read() == b"stop"
+        with open(path) as file:
+            assert file.read() == "stop"
+
+
+def test_stops_from_many_threads_end_once_and_all_return() -> None:
+    tree = Supervisor.start([ChildSpec(id=n, start=Subject) for n in range(3)])
+    answers: list[object] = []
+    threads = [threading.Thread(target=lambda: answers.append(tree.stop(timeout=20))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(answers) == 8
+    assert True in answers
+
+
+def test_a_child_that_asks_for_its_own_stop_while_it_is_being_killed_ends_once() -> None:
+    for _ in range(10):
+        ref = Subject.start()
+        future = ref.stop(block=False)
+        try:
+            os.kill(ref.pid or 0, signal.SIGKILL) if ref.pid else None
+        except ProcessLookupError:
+            pid_is_gone = True
+            assert pid_is_gone
+        assert future.get(timeout=10) is True
+        assert ref.stop() is False
