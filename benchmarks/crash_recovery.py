@@ -90,23 +90,23 @@ def _measure(options: Options, report: Report, losses: Losses, floor: Floor) -> 
             "memory of its own: a child {child_uss_mb} MB, the floor's {floor_uss_mb} MB".format(**report.figures)
         )
         report.header("one for one, two spares", *_COLUMNS)
-        paced = interleave(refs, floor, options.count(300, 150), _PAUSE, losses, report.progress)
+        paced = interleave(refs, floor, options.count(300, 120), _PAUSE, losses, report.progress)
         _row(report, "1 child, 20 ms idle before each kill", paced)
-        _row(report, "1 child, back to back", back_to_back(refs, floor, options.count(200, 80, 2), losses))
+        _row(report, "1 child, back to back", back_to_back(refs, floor, options.count(200, 60, 2), losses))
     _keep(report, paced)
     count = options.count(50, 50, 3)
     with children(count, losses) as refs:
-        samples = interleave(refs, floor, options.count(150, 50), _PAUSE, losses, report.progress)
+        samples = interleave(refs, floor, options.count(150, 40), _PAUSE, losses, report.progress)
         _row(report, f"{count} children, one killed, 20 ms idle", samples)
         _row(
             report,
             f"{count} children, one killed, back to back",
-            back_to_back(refs, floor, options.count(200, 80), losses),
+            back_to_back(refs, floor, options.count(200, 60), losses),
         )
     with children(1, losses) as refs, _log_file():
-        samples = interleave(refs, floor, options.count(100, 40), _PAUSE, losses, report.progress)
+        samples = interleave(refs, floor, options.count(100, 30), _PAUSE, losses, report.progress)
         _row(report, "1 child, reports logged to a file", samples)
-    for threads, kills in ((1, options.count(60, 25)), (4, options.count(40, 12, 1))):
+    for threads, kills in ((1, options.count(60, 15)), (4, options.count(40, 8, 1))):
         with children(1, losses) as refs, _busy(threads):
             samples = interleave(refs, floor, kills, _PAUSE, losses, report.progress)
             _row(report, f"1 child, GIL kept busy by {threads} thread{'s' * (threads > 1)}", samples)
@@ -287,7 +287,7 @@ def _log_file() -> Iterator[None]:
 
 def _storms(options: Options, report: Report, losses: Losses, floor: Floor) -> None:
     count = options.count(50, 50, 5)
-    rounds = options.count(15, 6, 1)
+    rounds = options.count(15, 4, 1)
     report.header(
         f"storm: {count} killed at once, until all answer",
         "p50",

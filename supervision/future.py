@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 import time
@@ -37,11 +38,10 @@ class ReplyFuture(pykka.Future[Any]):
             pykka.Timeout: it did not come in time.
             Exception: the answer is an error.
         """
-        try:
+        if self._get_hook is not None:  # asked first: a NotImplementedError of the hook's own is an answer
             return super().get(timeout=timeout)
-        except NotImplementedError:
-            if not self.wait(timeout):
-                raise pykka.Timeout(f"no answer in {timeout} seconds") from None
+        if not self.wait(timeout):
+            raise pykka.Timeout(f"no answer in {timeout} seconds")
         if self._error is not None:
             raise self._error
         return self._value
@@ -111,6 +111,9 @@ class ReplyFuture(pykka.Future[Any]):
     def _before_await(self) -> None:
         """Make sure that the answer comes without this thread waiting for it; for subclasses."""
 
+    def _after_await(self) -> None:
+        """Hear that nobody awaits the answer any more; for subclasses."""
+
     # -- asyncio ------------------------------------------------------------------------------
 
     def __await__(self) -> Generator[Any, None, Any]:
@@ -133,10 +136,13 @@ class ReplyFuture(pykka.Future[Any]):
                 arrived.set_result(None)
 
         def notify(_: ReplyFuture) -> None:
-            if not loop.is_closed():
+            with contextlib.suppress(RuntimeError):  # the event loop may end at any moment
                 loop.call_soon_threadsafe(settle)
 
         self._before_await()
-        self.add_done_callback(notify)
-        await arrived
+        try:
+            self.add_done_callback(notify)
+            await arrived
+        finally:
+            self._after_await()
         return self.get()

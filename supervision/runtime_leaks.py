@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from typing import Any
 
@@ -12,6 +13,8 @@ __all__ = ["actors_left", "belongs_to_runtime"]
 
 def belongs_to_runtime(resource: Any) -> bool:
     """Tell whether a resource of the leak guard is the runtime's own: its loop, fork server, spares."""
+    if _is_tracker(resource):
+        return True
     app = application.current()
     if app is None:
         return False
@@ -22,6 +25,14 @@ def belongs_to_runtime(resource: Any) -> bool:
     if resource.kind == "thread":
         return isinstance(resource.key, threading.Thread) and resource.key.name.startswith("supervision-")
     return False
+
+
+def _is_tracker(resource: Any) -> bool:
+    """Tell whether it is multiprocessing's resource tracker, which stays once anything was spawned."""
+    module = sys.modules.get("multiprocessing.resource_tracker")
+    tracker = getattr(module, "_resource_tracker", None)
+    held = {"process": getattr(tracker, "_pid", None), "descriptor": getattr(tracker, "_fd", None)}
+    return resource.kind in held and resource.key[0] == held[resource.kind]
 
 
 def actors_left() -> list[str]:

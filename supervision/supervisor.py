@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import uuid
@@ -12,11 +13,12 @@ import pykka
 
 from supervision import decisions
 from supervision.actor import ProcessActor
-from supervision.errors import StartError
+from supervision.errors import SpecError, StartError
 from supervision.exits import SHUTDOWN, ExitReason
 from supervision.future import ReplyFuture
 from supervision.process import context
 from supervision.process.application import Application
+from supervision.process.orders import module_to_learn
 from supervision.tree.call_runner import IGNORE
 from supervision.tree.performer import Performer
 from supervision.tree.supervisor_ref import SupervisorRef, full_spec
@@ -168,7 +170,8 @@ class _Root:
         self._performer = Performer(self._app, self._name, state, self._on_booted, self._on_finished)
         self._app.trees.append(self.ref)
         self._app.launcher.reserve(self._spares or 0)
-        self._app.launcher.expect(_process_children(state))
+        classes = _process_classes(state)
+        self._app.launcher.expect(len(classes), _modules(classes))
         self._performer.feed(decisions.Boot())
 
     def _abandon(self) -> None:
@@ -196,10 +199,15 @@ class _Root:
             self._booted.succeed(failure)
 
 
-def _process_children(state: decisions.State) -> int:
-    """Return how many processes the boot will ask for."""
-    count = 0
-    for entry in state.children.values():
-        start = entry.spec.start[0]
-        count += isinstance(start, type) and issubclass(start, ProcessActor)
-    return count
+def _process_classes(state: decisions.State) -> list[type[Any]]:
+    """Return the classes of the processes that the boot will ask for."""
+    starts = [entry.spec.start[0] for entry in state.children.values()]
+    return [start for start in starts if isinstance(start, type) and issubclass(start, ProcessActor)]
+
+
+def _modules(classes: list[type[Any]]) -> set[str]:
+    found = set()
+    for actor_class in classes:
+        with contextlib.suppress(SpecError):  # said where it is to be started, with its name
+            found.add(module_to_learn(actor_class))
+    return found

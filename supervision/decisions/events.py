@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Container, Hashable
 from dataclasses import dataclass
 from typing import Final
 
@@ -94,10 +94,10 @@ class CountChildren:
     """Ask for the numbers of children.
 
     Args:
-        alive: the pids whose processes live at this moment; None takes every pid as alive.
+        alive: contains the pids whose processes live at the moment it is asked; None takes every pid as alive.
     """
 
-    alive: frozenset[Hashable] | None = None
+    alive: Container[Hashable] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Container, Hashable
 
 from supervision.decisions.actions import ChildRow, Counts, Ok
 from supervision.decisions.events import (
@@ -128,7 +128,7 @@ def _standing(child: Child | None) -> str:
     return "running" if child.status == "up" else "restarting"
 
 
-def _count(turn: Turn, alive: frozenset[Hashable] | None) -> Counts:
+def _count(turn: Turn, alive: Container[Hashable] | None) -> Counts:
     active = sum(child.status == "up" and (alive is None or child.pid in alive) for child in turn.children.values())
     return tally(turn, len(turn.children), active)
 

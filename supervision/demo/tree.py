@@ -33,7 +33,7 @@ def start_tree() -> tuple[SupervisorRef, dict[str, Ref]]:
 
 
 def _service(name: str) -> ChildSpec:
-    return ChildSpec(id=name, start=(Service, ()))
+    return ChildSpec(id=name, start=(Service, (), {}))
 
 
 def _supervisor(name: str, cls: type[Any], kwargs: dict[str, Any]) -> ChildSpec:

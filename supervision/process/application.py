@@ -22,14 +22,13 @@ from supervision.process.incarnation import Incarnation
 from supervision.process.launcher import Launcher
 from supervision.process.loop import Loop
 from supervision.process.operations import Operations
-from supervision.process.orders import Orders
+from supervision.process.orders import SCRIPT, Orders, main_file, module_to_learn
 from supervision.process.protocol import INTERESTS
 from supervision.process.router import Router
 from supervision.process.settings import Settings, current_settings
 from supervision.process.slot import Slot, SlotTarget
 from supervision.process.solo import Solo
 from supervision.process.spawn_launcher import SpawnLauncher
-from supervision.process.zygote import SCRIPT
 from supervision.process.zygote_launcher import ZygoteLauncher
 from supervision.ref import Address, Ref
 from supervision.reports import report_event
@@ -120,6 +119,7 @@ class Application:
         urn = uuid.uuid4().urn
         orders = Orders(self.codec, urn, None, actor_class, args, kwargs)
         solo = Solo(self, orders, actor_class)
+        self.loop.call_soon(self.launcher.expect, 1, {module_to_learn(actor_class)})
         self.loop.call_soon(solo.start)
         return solo.started
 
@@ -153,8 +153,6 @@ class Application:
         """Hear how long a promotion spent on importing the actor's module. Loop thread."""
         report_event("child", "import", {"duration": int(seconds * 1e9)}, {"module": module})
         if module == "__main__":
-            from supervision.process.orders import main_file
-
             module = f"{SCRIPT}{main_file()}"
         self.launcher.learn(module)
 

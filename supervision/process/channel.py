@@ -86,6 +86,7 @@ class Channel:
         self._closed = False
         self._down = ActorDown("the actor is gone", NOPROC)
         self._partial_timer: Timer | None = None
+        self._hang_up_timer: Timer | None = None
         self._readable: select.poll | None = None
 
     # -- life ---------------------------------------------------------------------------------
@@ -115,6 +116,8 @@ class Channel:
         if self._closed:
             return
         self._closed = True
+        if self._hang_up_timer is not None:
+            self._hang_up_timer.cancel()
         self._shut()
         with self._read_lock:
             self._end_of_stream = True
@@ -325,7 +328,7 @@ class Channel:
             alive = False
         if not alive and not self._end_of_stream:
             self._end_of_stream = True
-            self._loop.call_later(_HANG_UP_SECONDS, self._check_hang_up)
+            self._hang_up_timer = self._loop.call_later(_HANG_UP_SECONDS, self._check_hang_up)
         return alive
 
     def _check_hang_up(self) -> None:

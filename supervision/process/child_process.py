@@ -76,6 +76,7 @@ class ChildProcess:
         self._dead = False
         self._expected = False
         self._leaving: Timer | None = None
+        self._deadline: Timer | None = None
         self._reaped = False
         self._gone = False
         self.channel = Channel(sock, loop, codec, self._on_frame, self._on_broken, outbox_bytes)
@@ -159,7 +160,8 @@ class ChildProcess:
     def _clean_up(self) -> None:
         self._close_notices()
         if not self._reaped:
-            self._loop.call_later(_STATUS_SECONDS, self._finish)
+            if not self._gone:
+                self._deadline = self._loop.call_later(_STATUS_SECONDS, self._finish)
             self._reap(self)
 
     def _kill_group(self) -> None:
@@ -183,8 +185,9 @@ class ChildProcess:
         if self._gone:
             return
         self._gone = True
-        if self._leaving is not None:
-            self._leaving.cancel()
+        for timer in (self._leaving, self._deadline):
+            if timer is not None:
+                timer.cancel()  # else it would keep all of this in memory until it is due
         reason = self._said or self._reason_of_status()
         self.owner.on_gone(reason)
         self.channel.fail(ActorDown(f"the actor's process {self.pid} ended: {reason}", reason))

@@ -35,8 +35,8 @@ class Launcher(Protocol):
     def reserve(self, count: int) -> None:
         """Have `count` more spares ready from now on; negative gives them back."""
 
-    def expect(self, count: int) -> None:
-        """Hear that about `count` requests are to come: processes may be made for them in bulk."""
+    def expect(self, count: int, modules: set[str]) -> None:
+        """Hear that `count` requests are to come, for actors of these modules: processes may be made in bulk."""
 
     def learn(self, module: str) -> None:
         """Hear that an actor needed this module, and that its import took long."""

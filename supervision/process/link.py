@@ -16,6 +16,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from typing import Final
 
 from supervision.errors import ProtocolError
 from supervision.process.envelopes import outer
@@ -27,6 +28,7 @@ from supervision.process.wire import Codec
 __all__ = ["Link"]
 
 _REPLIES = frozenset({REPLY, ERROR, REPLY_FOR})
+_LONGEST_WAIT: Final = 86_400.0  # seconds; poll() takes no more than some weeks
 
 
 class Link:
@@ -114,12 +116,16 @@ class Link:
         """Read until `done()`, or `block(timeout)` where a reader thread does the reading. Any thread."""
         if not self.on_actor_thread:
             self.read_in_background()
-        if self._threaded:
-            return block(timeout)
         deadline = None if timeout is None else time.monotonic() + timeout
         while not done():
-            if not self._read(deadline):
-                return done()
+            # The reader thread may begin at any moment; from then on the lock is its own.
+            if self._threaded or not self._read_lock.acquire(blocking=False):
+                return block(None if deadline is None else deadline - time.monotonic())
+            try:
+                if not done() and not self._read(deadline):
+                    return done()
+            finally:
+                self._read_lock.release()
         return True
 
     def read_in_background(self) -> None:
@@ -133,36 +139,45 @@ class Link:
     def next(self, deadline: float | None) -> list[object] | None:
         """Return the next frame that is not a reply, or None once `deadline` (monotonic) has passed. Actor's thread."""
         while not self.inbox:
-            if self._threaded:
-                try:
-                    self._bell.get(timeout=None if deadline is None else max(0.0, deadline - time.monotonic()))
-                except queue.Empty:
+            if self._threaded or not self._read_lock.acquire(blocking=False):
+                if not self._await_bell(deadline):
                     return None
-            elif not self._read(deadline):
-                return None
+                continue
+            try:
+                if not self.inbox and not self._read(deadline):
+                    return None
+            finally:
+                self._read_lock.release()
         return self.inbox.popleft()
+
+    def _await_bell(self, deadline: float | None) -> bool:
+        left = None if deadline is None else min(_LONGEST_WAIT, max(0.0, deadline - time.monotonic()))
+        try:
+            self._bell.get(timeout=left)
+        except queue.Empty:
+            return deadline is None or time.monotonic() < deadline
+        return True
 
     def _read_always(self) -> None:
         while True:
-            before = len(self.inbox)
-            self._read(None)
-            for _ in range(len(self.inbox) - before):
-                self._bell.put(None)
+            with self._read_lock:
+                self._read(None)
 
     def _read(self, deadline: float | None) -> bool:
-        """Read once; False when the deadline passed first."""
-        with self._read_lock:
-            if deadline is not None:
-                left = deadline - time.monotonic()
-                if left <= 0 or not self._readable.poll(left * 1000.0):
-                    return False
-            try:
-                alive = self._reader.receive(self._sock.recv)
-            except ConnectionError:
-                alive = False
-            if not alive:
-                os._exit(1)
-            self._handle_frames()
+        """Read once; False when the deadline passed first. Has the read lock."""
+        if deadline is not None:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return False
+            if not self._readable.poll(min(_LONGEST_WAIT, left) * 1000.0):
+                return time.monotonic() < deadline
+        try:
+            alive = self._reader.receive(self._sock.recv)
+        except ConnectionError:
+            alive = False
+        if not alive:
+            os._exit(1)
+        self._handle_frames()
         return True
 
     def _handle_frames(self) -> None:
@@ -176,6 +191,8 @@ class Link:
                 self._answer(content)
             else:
                 inbox.append(content)
+        if self._threaded:  # after the frames, so that who waits for the bell finds them
+            self._bell.put(None)
 
     def _answer(self, content: list[object]) -> None:
         pending = self._pending.pop(content[1], None) if isinstance(content[1], int) else None

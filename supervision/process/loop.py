@@ -22,6 +22,7 @@ __all__ = ["Loop", "Timer"]
 logger = logging.getLogger("supervision")
 
 _AFTER_SECONDS = 0.0005
+_LONGEST_WAIT = 86_400.0  # seconds; epoll takes no more than some weeks
 
 Callback = Callable[[int], object]
 
@@ -185,7 +186,7 @@ class Loop:
             heapq.heappop(self._timers)
         if not self._timers:
             return None
-        return max(0.0, self._timers[0][0] - time.monotonic())
+        return min(_LONGEST_WAIT, max(0.0, self._timers[0][0] - time.monotonic()))
 
     def _drain_wakes(self) -> None:
         # Read first: a call queued between the two lines finds the flag set, and is run just below.

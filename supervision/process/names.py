@@ -27,7 +27,7 @@ class Table:
         slot = app.slot(address[0])
         number = address[1] or (slot.number if slot is not None else 0)
         owner = (address[0], number)
-        present = self.entries(key)
+        present = self.entries(app, key)
         if self.keys == "unique" and present:
             taken = app.ref(present[0][0])
             raise RequestError(("already_registered", taken), f"{key!r} is registered already, by {taken}")
@@ -36,9 +36,12 @@ class Table:
             raise RequestError(("noproc", address[0]), "the actor to register is gone")
         self._entries.setdefault(_strict(key), []).append((owner, value))
 
-    def entries(self, key: Any) -> list[tuple[Address, Any]]:
-        """Return (address, value) of every entry under a key."""
-        return list(self._entries.get(_strict(key), ()))
+    def entries(self, app: Any, key: Any) -> list[tuple[Address, Any]]:
+        """Return (address, value) of every entry under a key whose owner lives.
+
+        An end is announced a moment after the replacement is on its way, which may come here first.
+        """
+        return [entry for entry in self._entries.get(_strict(key), ()) if _lives(app, entry[0])]
 
     def remove(self, key: Any, urn: str) -> None:
         """Remove the entries of an actor under a key."""
@@ -55,6 +58,11 @@ class Table:
             self._entries[key] = entries
         else:
             self._entries.pop(key, None)
+
+
+def _lives(app: Any, owner: Address) -> bool:
+    slot = app.slot(owner[0])
+    return slot is not None and slot.number == owner[1] and slot.way is not None
 
 
 def _strict(key: Any) -> tuple[str, Any]:

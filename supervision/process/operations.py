@@ -205,8 +205,9 @@ class Operations:
         registry_named(registry).remove(key, mine[0])
 
     def _whereis(self, _asker: Incarnation | None, registry: Any, key: Any) -> Ref | None:
-        found = registry_named(registry).entries(key)
+        found = registry_named(registry).entries(self._app, key)
         return self._app.ref(found[0][0]) if found else None
 
     def _members(self, _asker: Incarnation | None, registry: Any, key: Any) -> list[Any]:
-        return [[self._app.ref(address), value] for address, value in registry_named(registry).entries(key)]
+        found = registry_named(registry).entries(self._app, key)
+        return [[self._app.ref(address), value] for address, value in found]

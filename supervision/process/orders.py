@@ -13,7 +13,9 @@ from supervision.process.frames import frame
 from supervision.process.protocol import PROMOTE
 from supervision.process.wire import Codec
 
-__all__ = ["Orders", "class_path", "main_file"]
+__all__ = ["SCRIPT", "Orders", "class_path", "main_file", "module_to_learn"]
+
+SCRIPT = "script:"  # in front of the path of the program's script among the modules to import
 
 
 class Orders:
@@ -62,6 +64,12 @@ class Orders:
             told = {"sys_path": path, "interests": [list(name) for name in interests], "log_level": level}
             self._body = self._codec.encode({**self._content, **told})
         return frame(outer(self._codec).encode([PROMOTE, incarnation, self._body]))
+
+
+def module_to_learn(actor_class: type[Any]) -> str:
+    """Return what a fork server imports ahead for actors of this class."""
+    module = class_path(actor_class).partition(":")[0]
+    return f"{SCRIPT}{main_file()}" if module == "__main__" else module
 
 
 def class_path(actor_class: type[Any]) -> str:

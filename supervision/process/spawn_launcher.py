@@ -68,7 +68,7 @@ class SpawnLauncher:
     def reserve(self, count: int) -> None:
         """Ignore it: nothing is made ahead of need here."""
 
-    def expect(self, count: int) -> None:
+    def expect(self, count: int, modules: set[str]) -> None:
         """Ignore it: nothing is made ahead of need here."""
 
     def learn(self, module: str) -> None:

@@ -24,12 +24,12 @@ from typing import Any
 import msgpack
 
 from supervision.process import host
+from supervision.process.orders import SCRIPT
 from supervision.process.wire import Codec
 
-__all__ = ["SCRIPT", "main"]
+__all__ = ["main"]
 
 _MESSAGE = 1 << 20
-SCRIPT = "script:"  # in front of the path of the application's script among the modules to import
 
 
 class Zygote:
@@ -114,11 +114,11 @@ class Zygote:
         if "reap" in message:
             self._reap(message["reap"])
         for _ in range(message["fork"]):
-            if not self._fork():
+            if not self._fork(rehearsed=message.get("rehearsed", True) and self._settings["rehearse"]):
                 break
         return not self._retired or bool(self._children)
 
-    def _fork(self) -> bool:
+    def _fork(self, *, rehearsed: bool) -> bool:
         try:
             trouble = self._trouble()
             if trouble:
@@ -129,7 +129,7 @@ class Zygote:
             self._send({"kind": "refused", "why": f"no descriptor left: {error}"})
             return False
         try:
-            self._fork_with(ours, theirs)
+            self._fork_with(ours, theirs, rehearsed)
         except OSError as error:
             self._send({"kind": "refused", "why": f"fork: {error}"})
             return False
@@ -138,10 +138,10 @@ class Zygote:
             theirs.close()
         return True
 
-    def _fork_with(self, ours: socket.socket, theirs: socket.socket) -> None:
+    def _fork_with(self, ours: socket.socket, theirs: socket.socket, rehearsed: bool) -> None:
         pid = os.fork()
         if pid == 0:
-            self._become_child(ours, theirs)
+            self._become_child(ours, theirs, rehearsed)
         self._children.add(pid)
         descriptors = [ours.fileno()]
         try:
@@ -158,7 +158,7 @@ class Zygote:
             for pidfd in descriptors[1:]:
                 os.close(pidfd)
 
-    def _become_child(self, ours: socket.socket, theirs: socket.socket) -> None:
+    def _become_child(self, ours: socket.socket, theirs: socket.socket, rehearsed: bool) -> None:
         code = 1
         try:
             signal.set_wakeup_fd(-1)
@@ -167,7 +167,7 @@ class Zygote:
             os.close(self._wake_write)
             self._control.close()
             ours.close()
-            code = host.run(theirs, self._life, self._codec, rehearsed=self._settings["rehearse"])
+            code = host.run(theirs, self._life, self._codec, rehearsed=rehearsed)
         except SystemExit:
             code = 1  # a spare was asked to end
         except BaseException:

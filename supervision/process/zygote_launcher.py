@@ -102,9 +102,11 @@ class ZygoteLauncher:
         self._level = max(self._settings.spares, self._level + count)
         self._refill_later()
 
-    def expect(self, count: int) -> None:
-        """Have processes for the next `count` requests forked in bulk."""
+    def expect(self, count: int, modules: set[str]) -> None:
+        """Have processes for the next `count` requests forked in bulk; the first zygote imports the modules."""
         self._expected += count
+        if self._zygote is None:
+            self._learned |= modules - self._unsound
         if self._failures < _FAILURES:
             self._balance(spares=self._expected)
 
@@ -207,7 +209,7 @@ class ZygoteLauncher:
         missing = len(self._requests) + spares - len(self._ready) - len(self._unready) - self._ordered
         if missing > 0:
             self._ordered += missing
-            self._zygote.order(missing)
+            self._zygote.order(missing, rehearsed=not self._requests and not self._expected)
 
     def _give_up(self, why: str) -> None:
         report_event("zygote", "given_up", {}, {"why": why})

@@ -71,9 +71,9 @@ class ZygoteProcess:
             }
         )
 
-    def order(self, count: int) -> None:
-        """Ask for `count` forks."""
-        self._send({"fork": count})
+    def order(self, count: int, *, rehearsed: bool) -> None:
+        """Ask for `count` forks; those that are wanted at once need not rehearse."""
+        self._send({"fork": count, "rehearsed": rehearsed})
 
     def retire(self) -> None:
         """Let it go once its children are gone; it forks no more."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import tempfile
 import threading
 import time
 
 import pytest
 
 from supervision import ChildSpec, Supervisor
-from supervision.process import incarnation
+from supervision.process import application, incarnation
 from supervision.testing import capture_events, wait_until
 from tests.faults.actors import Deaf, Polite, Subject
 from tests.faults.helpers import Program, alive, answering_pid, own_runtime
@@ -36,12 +38,12 @@ def test_a_deaf_child_is_killed_at_its_deadline_with_its_stacks_in_the_report(me
         assert tree.stop(timeout=10)
         took = time.monotonic() - began
         told = captured.wait_for(lambda event: event.name == STACKS)
+        report = captured.wait_for(lambda event: event.name[-1] == "shutdown_error")
     assert 0.3 <= took < 1.3
     assert not alive(pid)
     assert told.metadata["pid"] == pid
     assert f"do_{message[0]}" in told.metadata["stacks"]
     assert "on_receive" in told.metadata["stacks"]
-    report = captured.wait_for(lambda event: event.name[-1] == "shutdown_error")
     assert report.metadata["reason"] == "killed"
     assert f"do_{message[0]}" in report.metadata["offender"]["text"]
 
@@ -90,11 +92,10 @@ def test_nothing_is_started_once_the_stop_has_begun() -> None:
         pids = [answering_pid(tree[n]) for n in range(6)]
         with capture_events([STARTED]) as captured:
             future = tree.stop(block=False)
+            application.application()._ask_loop(lambda: None)  # from here on the stop has begun
             for pid in pids[::2]:
-                try:
+                with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    continue
             assert future.get(timeout=20)
         assert captured.events == []
         assert not any(map(alive, pids))
@@ -129,8 +130,6 @@ tree = Supervisor.start([ChildSpec(id=n, start=Subject) for n in range(3)])
 for n in range(3): tree[n].ask(("at_exit", sys.argv[1], str(n)))
 Subject.start().ask(("at_exit", sys.argv[1], "x"))
 """
-    import tempfile
-
     with tempfile.TemporaryDirectory() as folder:
         path = f"{folder}/told"
         with Program(source, path) as program:
@@ -152,11 +151,9 @@ for ending in ("stop", "kill"):
     else: os.kill(ref.pid, signal.SIGKILL)
     wait_until(lambda: not ref.is_alive())
 """
-    import tempfile
-
     with tempfile.TemporaryDirectory() as folder:
         path = f"{folder}/told"
-        with Program(source, path) as program:
+        with Program(source, path, PYTHONUNBUFFERED="") as program:
             program.end()
             assert program.process.stdout is not None
             assert program.process.stdout.read() == b"stop"
@@ -179,11 +176,9 @@ def test_stops_from_many_threads_end_once_and_all_return() -> None:
 def test_a_child_that_asks_for_its_own_stop_while_it_is_being_killed_ends_once() -> None:
     for _ in range(10):
         ref = Subject.start()
+        pid = ref.pid
         future = ref.stop(block=False)
-        try:
-            os.kill(ref.pid or 0, signal.SIGKILL) if ref.pid else None
-        except ProcessLookupError:
-            pid_is_gone = True
-            assert pid_is_gone
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
         assert future.get(timeout=10) is True
         assert ref.stop() is False
