@@ -18,6 +18,7 @@ from supervision.exits import SHUTDOWN, ExitReason
 from supervision.future import ReplyFuture
 from supervision.process import context
 from supervision.process.application import Application
+from supervision.process.limits import check_descriptors
 from supervision.process.orders import module_to_learn
 from supervision.tree.call_runner import IGNORE
 from supervision.tree.performer import Performer
@@ -63,6 +64,7 @@ class Supervisor:
             )
         node.check_owner()
         state = cls.initial_state(args, kwargs)
+        check_descriptors(len(_process_classes(state)))
         return _Root(node, cls, name or f"{cls.__name__}-{uuid.uuid4().hex[:8]}", name is not None, spares).start(state)
 
     def init(

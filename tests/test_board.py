@@ -109,7 +109,12 @@ def test_a_reader_beside_a_writer_sees_whole_descriptions_only() -> None:
 
 def test_many_changes_are_described_once_a_moment_later() -> None:
     calls: list[int] = []
-    made, timers = make_board(lambda: [{"calls": len(calls)}] if calls.append(1) is None else [])
+
+    def describe() -> list[dict[str, Any]]:
+        calls.append(1)
+        return [{"calls": len(calls)}]
+
+    made, timers = make_board(describe)
     for _ in range(1000):
         made.touch()
     assert not calls

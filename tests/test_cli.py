@@ -176,7 +176,7 @@ def test_another_users_process_is_refused_with_its_owner(
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become someone else")
 def test_a_real_other_user_is_refused(program: Program) -> None:
-    become = "import os, sys; from supervision.cli import main; os.setuid(65534); sys.exit(main(sys.argv[1:]))"
+    become = "import os, shutil, sys; from supervision.cli import main; os.setuid(65534); sys.exit(main(sys.argv[1:]))"
     done = subprocess.run(
         [sys.executable, "-c", become, "tree", str(program.pid)],
         cwd=ROOT,
