@@ -146,7 +146,7 @@ def _check_process(pid: int) -> None:
 def _forbidden(pid: int) -> str:
     owner = os.stat(f"/proc/{pid}").st_uid
     if owner == os.getuid():
-        return f"process {pid} does not let itself be looked at, not even by its own user"
+        return f"this user may not look into process {pid}, which has more rights than this one or keeps to itself"
     try:
         name = pwd.getpwuid(owner).pw_name
     except KeyError:

@@ -28,6 +28,7 @@ class ReplyFuture(pykka.Future[Any]):
         self._error: BaseException | None = None
         self._condition = threading.Condition()
         self._callbacks: list[Callable[[ReplyFuture], None]] = []
+        self.actor = ""  # the URN of the actor whose start or end this is about, if any
 
     # -- Pykka's side -------------------------------------------------------------------------
 

@@ -7,6 +7,9 @@ word to the actor, and that of a busy actor does not hang.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import lru_cache
+from inspect import isabstract
 from typing import Any
 
 import pykka
@@ -32,23 +35,45 @@ class _TraversablePlaceholder(_Placeholder):
 
 def describe(thing: object, depth: int = 4) -> Attributes:
     """Say which public attributes an object has of its own, for a stand-in elsewhere."""
+    return _describe(vars(thing), depth)
+
+
+@lru_cache(maxsize=256)
+def describe_class(actor_class: type[Any]) -> Attributes:
+    """Say which public attributes an actor class has beyond Pykka's, for where the class is not known."""
+    return [found for found in _describe(_of_classes(actor_class), 4) if not hasattr(pykka.Actor, found[0])]
+
+
+def _describe(attributes: Mapping[str, object], depth: int) -> Attributes:
     return [
-        (name, callable(value), describe(value, depth - 1) if depth and _traversable(value) else None)
-        for name, value in list(vars(thing).items())
+        (name, callable(value), _describe(_all_of(value), depth - 1) if depth and _traversable(value) else None)
+        for name, value in list(attributes.items())
         if not name.startswith("_") and name not in _PYKKAS_OWN
     ]
+
+
+def _all_of(thing: object) -> dict[str, object]:
+    return {**_of_classes(type(thing)), **getattr(thing, "__dict__", {})}
+
+
+def _of_classes(cls: type[Any]) -> dict[str, object]:
+    found: dict[str, object] = {}
+    for base in reversed(cls.__mro__):
+        found.update(vars(base))
+    return found
 
 
 _PYKKAS_OWN = frozenset({"actor_urn", "actor_inbox", "actor_stopped"})
 
 
 def _traversable(value: object) -> bool:
-    marked = getattr(value, "_pykka_traversable", False) is True or getattr(value, "pykka_traversable", False) is True
-    return marked and hasattr(value, "__dict__")
+    return getattr(value, "_pykka_traversable", False) is True or getattr(value, "pykka_traversable", False) is True
 
 
 def stand_in(actor_class: type[Any], attributes: Attributes | None) -> Any:
     """Return an object that Pykka's introspection takes for the actor."""
+    if isabstract(actor_class):  # Pykka's own base, where the actor's class is not known
+        actor_class = type(actor_class.__name__, (actor_class,), dict.fromkeys(actor_class.__abstractmethods__))
     actor = object.__new__(actor_class)
     _fill(actor, attributes or [])
     return actor

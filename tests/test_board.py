@@ -236,9 +236,9 @@ print(json.dumps(facts))
 """
 
 
-def test_a_program_holds_one_board_while_it_runs_actors_and_none_afterwards() -> None:
+def facts_of(program: str) -> dict[str, Any]:
     done = subprocess.run(
-        [sys.executable, "-W", "ignore:This process:DeprecationWarning", "-c", PROGRAM],
+        [sys.executable, "-W", "ignore:This process:DeprecationWarning", "-c", program],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -246,7 +246,12 @@ def test_a_program_holds_one_board_while_it_runs_actors_and_none_afterwards() ->
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == {
+    facts: dict[str, Any] = json.loads(done.stdout)
+    return facts
+
+
+def test_a_program_holds_one_board_while_it_runs_actors_and_none_afterwards() -> None:
+    assert facts_of(PROGRAM) == {
         "running": 1,
         "owned": True,
         "inheritable": False,
@@ -256,3 +261,8 @@ def test_a_program_holds_one_board_while_it_runs_actors_and_none_afterwards() ->
         "in the child": [],
         "afterwards": 0,
     }
+
+
+def test_without_giving_it_back_a_board_would_be_left() -> None:
+    facts = facts_of(PROGRAM.replace("facts = {}", "board.Board.discard = lambda self: None; facts = {}"))
+    assert (facts["in the copy"], facts["afterwards"]) == (1, 1)

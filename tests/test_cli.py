@@ -13,6 +13,7 @@ import pytest
 
 from supervision import cli
 from supervision.process import board
+from supervision.process.application import shutdown
 from supervision.testing import wait_until
 
 pytestmark = pytest.mark.skipif(not board.supported(), reason="needs memfd_create and /proc")
@@ -149,6 +150,7 @@ def test_a_program_whose_tree_was_stopped_has_none(program: Program) -> None:
 
 
 def test_a_program_without_supervision_has_no_tree() -> None:
+    shutdown()  # else the program would belong to this process, as a subprocess of one that has actors
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
         assert f"process {other.pid} runs no supervision tree" in refusal(other.pid)
         other.communicate()

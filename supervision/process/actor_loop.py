@@ -7,6 +7,7 @@ Pykka's loop lets `SystemExit` stop every actor, leaves asks without an answer, 
 from __future__ import annotations
 
 import logging
+import math
 import sys
 import threading
 import traceback
@@ -39,7 +40,7 @@ from supervision.process.protocol import (
     TELL_FOR,
 )
 from supervision.process.timers import Timers
-from supervision.proxy import describe
+from supervision.proxy import Attributes, describe
 
 __all__ = ["ActorLoop"]
 
@@ -240,6 +241,15 @@ class ActorLoop:
 
     # -- what the actor asks of its loop ------------------------------------------------------
 
+    @property
+    def actor_class(self) -> type[Any]:
+        """The actor's class."""
+        return self._class
+
+    def attributes(self) -> Attributes:
+        """Return the actor's own attributes; none before its `__init__` has returned."""
+        return describe(self._actor) if self._actor is not None else []
+
     def stop_self(self) -> None:
         """Have the actor stop after the messages that are here. Any thread."""
         if self.link.on_actor_thread:
@@ -249,6 +259,8 @@ class ActorLoop:
 
     def send_after(self, delay: float, to: Any, message: object) -> Any:
         """Have `message` sent to `to` (None: the actor) in `delay` seconds. Any thread."""
+        if not (delay >= 0 and math.isfinite(delay)):
+            raise ValueError(f"delay is {delay!r}; seconds from 0 up are expected")
         self.link.codec.encode(message)
         if self.link.on_actor_thread:
             return self.timers.add(delay, to, message)

@@ -95,6 +95,7 @@ class Application:
         """Hear that an incarnation is over. Loop thread."""
         self._incarnations.discard(incarnation)
         self.router.forget(incarnation)
+        self.operations.forget(incarnation)
 
     def ref(self, address: Address) -> Ref:
         """Return a ref for an address."""
@@ -120,6 +121,7 @@ class Application:
         orders = Orders(self.codec, urn, None, actor_class, args, kwargs)
         solo = Solo(self, orders, actor_class)
         self.loop.call_soon(self.launcher.expect, 1, {module_to_learn(actor_class)})
+        solo.started.actor = urn
         self.loop.call_soon(solo.start)
         return solo.started
 

@@ -34,6 +34,7 @@ __all__ = ["Channel"]
 _FRAME_SECONDS = 30.0
 _LEASE_SECONDS = 0.002
 _HANG_UP_SECONDS = 1.0
+_UNKNOWN = -1
 
 
 class Channel:
@@ -281,7 +282,8 @@ class Channel:
         if self._readable is None:
             self._readable = select.poll()
             self._readable.register(self._fd, select.POLLIN)
-        return bool(self._readable.poll(max(0.0, deadline - time.monotonic()) * 1000.0))
+        left = min(86_400.0, max(0.0, deadline - time.monotonic()))  # poll() takes no more than some weeks
+        return bool(self._readable.poll(left * 1000.0))
 
     # -- reading ------------------------------------------------------------------------------
 
@@ -294,9 +296,11 @@ class Channel:
             if wanted == self._mask:
                 return
             poller = self._loop.poller
+            # A KeyboardInterrupt may come in between: then nothing is known, and the next call sets it right.
+            before, self._mask = self._mask, _UNKNOWN
             if not wanted:
                 poller.remove(self._fd)
-            elif self._mask:
+            elif before:
                 poller.change(self._fd, wanted)
             else:
                 poller.add(self._fd, wanted)

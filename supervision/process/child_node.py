@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pykka
-from pykka import Timeout
+from pykka import ActorDeadError, Timeout
 
 from supervision.errors import AskCycle, MessageError
 from supervision.future import ReplyFuture
+from supervision.process import birth
 from supervision.process.classes import find_class
 from supervision.process.context import set_node
 from supervision.process.link import Link
 from supervision.process.protocol import ASK_FOR, CANCEL, NODE, TELL_FOR, WAITING
+from supervision.process.registry import wire_module
 from supervision.process.waiter import Waiter
 from supervision.ref import Address, Ref
 
@@ -33,14 +35,26 @@ class ChildFuture(ReplyFuture):
         if self.link is None or self.done:
             return super().wait(timeout)
         if self.link.on_actor_thread:
-            if self.own:
-                raise AskCycle("the actor waits for an answer of its own, which it can only give afterwards")
-            self.link.send([WAITING, self.number])
-        return self.link.wait_for(lambda: self.done, lambda left: super(ChildFuture, self).wait(left), timeout)
+            self._begin_wait()
+        arrived = self.link.wait_for(lambda: self.done, lambda left: super(ChildFuture, self).wait(left), timeout)
+        self._after_await()
+        return arrived
+
+    def _begin_wait(self) -> None:
+        if self.own:
+            raise AskCycle("the actor waits for an answer of its own, which it can only give afterwards")
+        if self.link is not None:
+            self.link.send([WAITING, self.number, True])
 
     def _before_await(self) -> None:
-        if self.link is not None:
+        if self.link is not None and not self.done:
             self.link.read_in_background()
+            if self.link.on_actor_thread:
+                self._begin_wait()
+
+    def _after_await(self) -> None:
+        if self.link is not None and not self.done and self.link.on_actor_thread:
+            self.link.send([WAITING, self.number, False])
 
 
 class ChildNode:
@@ -65,10 +79,10 @@ class ChildNode:
 
     def start_actor(self, actor_class: type[Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Ref:
         """Start an actor in a process of its own and wait until it runs."""
-        path = f"{actor_class.__module__}:{actor_class.__qualname__}"
+        path = f"{wire_module(actor_class.__module__)}:{actor_class.__qualname__}"
         return self.call("start", path, list(args), kwargs).get()  # type: ignore[no-any-return]
 
-    def call(self, operation: str, *args: object) -> ReplyFuture:
+    def call(self, operation: str, *args: object) -> ChildFuture:
         """Ask the application for something about actors."""
         future = self._future()
         future.number = self.link.open(future)
@@ -103,7 +117,13 @@ class RemoteTarget:
 
     def actor_class(self) -> type[Any]:
         """Return the actor's class, or a plain one when it is not known here."""
-        path = self._node.call("class", list(self._address)).get(timeout=5.0)
+        born = birth.current()
+        if born is not None and self._node.is_self(self._address):
+            return born.loop.actor_class  # type: ignore[no-any-return]
+        try:
+            path = self._node.call("class", list(self._address)).get(timeout=5.0)
+        except ActorDeadError:
+            return pykka.Actor  # to name a ref to a dead actor is no error
         return find_class(path) or pykka.Actor
 
     def alive(self) -> bool:
@@ -152,12 +172,15 @@ class RemoteTarget:
 
     def stop(self) -> ReplyFuture:
         """Ask the actor to stop; the future tells whether it was alive, once it is gone."""
-        return self._node.call("stop", list(self._address))
+        future = self._node.call("stop", list(self._address))
+        future.own = self._is_own
+        return future
 
     def attributes(self, *, fresh: bool) -> list[tuple[str, bool, object]] | None:
         """Return the actor's own attributes; None when it is too busy to say."""
-        if self._is_own:
-            return []
+        born = birth.current()
+        if born is not None and self._is_own:
+            return born.loop.attributes()  # type: ignore[no-any-return]
         return self._node.call("attributes", list(self._address), fresh).get()  # type: ignore[no-any-return]
 
     def pid(self) -> int | None:

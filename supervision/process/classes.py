@@ -8,7 +8,7 @@ from typing import Any
 
 from supervision.errors import SpecError
 
-__all__ = ["find_class", "load_class"]
+__all__ = ["find_class", "load_class", "main_name"]
 
 
 def load_class(path: str) -> type[Any]:
@@ -18,6 +18,9 @@ def load_class(path: str) -> type[Any]:
         SpecError: there is no such class.
     """
     module, _, qualname = path.partition(":")
+    if module not in sys.modules and module == main_name():
+        path = f"__main__:{qualname}"  # under its own name it would be run a second time
+        module = "__main__"
     try:
         importlib.import_module(module)
     except ImportError as error:
@@ -26,6 +29,12 @@ def load_class(path: str) -> type[Any]:
     if found is None:
         raise SpecError(("unimportable", path), f"{module} has no class {qualname}")
     return found
+
+
+def main_name() -> str:
+    """Return by what name another process imports the program's main module."""
+    spec = getattr(sys.modules.get("__main__"), "__spec__", None)
+    return spec.name if spec is not None and spec.name != "__mp_main__" else "__main__"
 
 
 def find_class(path: str) -> type[Any] | None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from supervision.errors import ActorDown, ProtocolError
-from supervision.exits import ExitReason
+from supervision.exits import KILLED, ExitReason
 from supervision.future import ReplyFuture
 from supervision.process.channel import Channel
 from supervision.process.child_process import ChildProcess
@@ -106,7 +106,8 @@ class Incarnation:
         self._life.on_channel(self)
 
     def _no_process(self, why: str) -> None:
-        self._life.on_start_failed(self, ("no_process", why), None)
+        if not self._request.cancelled:
+            self._life.on_start_failed(self, ("no_process", why), None)
 
     def _too_late(self) -> None:
         if not self.running and self._failure is None and not self._ignored:
@@ -169,24 +170,39 @@ class Incarnation:
 
     def ask_to_stop(self, kind: str) -> None:
         """Have the actor end after the messages it has; `kind` is `normal` or `shutdown`."""
-        if self._process is None:
-            self._request.cancelled = True
-        elif self.channel is not None:
-            self._process.expect_end()
-            self._send_stop(self.channel, kind)
+        self.expect_end()
+        self.send_stop(kind)
 
-    def _send_stop(self, channel: Channel, kind: str) -> None:
+    def expect_end(self) -> None:
+        """Hear that the actor is asked to end."""
+        if self._process is None:
+            self._withdraw()
+        else:
+            self._process.expect_end()
+
+    def _withdraw(self) -> None:
+        """Do without the process that was asked for; the start has failed then."""
+        if not self._request.cancelled:
+            self._request.cancelled = True
+            self._failure = self._failure or (("killed", None), None)
+            self._app.loop.call_soon(self.on_gone, KILLED)
+
+    def send_stop(self, kind: str) -> None:
+        """Tell the actor, if it has a process, to end after the messages it has. Any thread."""
+        channel = self.channel
+        if channel is None:
+            return
         try:
             channel.send([STOP, 0, kind])
         except ActorDown:
             return  # it is gone already, and that is heard
         except Exception:
-            self.kill()  # its outbox is full: it will not read a stop either
+            self._app.loop.call_soon(self.kill)  # its outbox is full: it will not read a stop either
 
     def kill(self, reason: ExitReason | None = None) -> None:
         """End the process now; with a reason when the end is another's doing (a link)."""
         if self._process is None:
-            self._request.cancelled = True
+            self._withdraw()
             return
         if reason is not None:
             self._process.say(reason)

@@ -66,6 +66,9 @@ class Loop:
         os.set_blocking(self._wake_write, False)
         self._awake = False
         self._running = True
+        self._ended = False
+        self._ident: int | None = None
+        self._end_lock = threading.Lock()
         self.poller.add(self._wake_read, READ)
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
@@ -76,7 +79,7 @@ class Loop:
     @property
     def on_thread(self) -> bool:
         """Tell whether the caller is the loop's own thread."""
-        return threading.get_ident() == self._thread.ident
+        return threading.get_ident() == self._ident
 
     @property
     def thread(self) -> threading.Thread:
@@ -89,6 +92,8 @@ class Loop:
         if not self._awake and not self.on_thread:
             self._awake = True
             self._wake()
+        if self._ended:
+            self._run_calls()  # nobody else will: who waits is told that everything is over
 
     def call_later(self, delay: float, callback: Callable[[], object]) -> Timer:
         """Have `callback()` called on the loop's thread in `delay` seconds. Safe from any thread."""
@@ -138,6 +143,8 @@ class Loop:
     def discard(self) -> None:
         """Close the descriptors in a forked copy, where the thread does not exist."""
         self._running = False
+        self._end_lock = threading.Lock()  # another thread may have held it
+        self._ident = None
         self._awake = True  # nothing is written to the number of a descriptor that may be another's by then
         for close in (
             self.poller.close,
@@ -156,17 +163,26 @@ class Loop:
         self._running = False
 
     def _wake(self) -> None:
-        try:
-            os.write(self._wake_write, b"\0")
-        except BlockingIOError:
-            return  # the pipe is full of wake-ups already
+        with self._end_lock:
+            if self._ended:
+                return  # the number of the descriptor may be another's by now
+            try:
+                os.write(self._wake_write, b"\0")
+            except BlockingIOError:
+                return  # the pipe is full of wake-ups already
 
     def _run(self) -> None:
+        self._ident = threading.get_ident()
         while self._running:
             self._turn()
-        self.poller.close()
-        os.close(self._wake_read)
-        os.close(self._wake_write)
+        self._run_later()
+        self._ident = None  # another thread may be given the same number
+        with self._end_lock:
+            self._ended = True
+            self.poller.close()
+            os.close(self._wake_read)
+            os.close(self._wake_write)
+        self._run_calls()
 
     def _turn(self) -> None:
         for fd, ready in self.poller.wait(self._timeout()):
@@ -199,7 +215,10 @@ class Loop:
     def _run_calls(self) -> None:
         # Only what is there now: a call that queues itself again must not starve the descriptors.
         for _ in range(len(self._calls)):
-            function, args = self._calls.popleft()
+            try:
+                function, args = self._calls.popleft()
+            except IndexError:
+                return  # after the end several threads may be here
             self._guard(function, *args)
 
     def _run_timers(self) -> None:

@@ -15,6 +15,7 @@ from supervision.process.classes import load_class
 from supervision.process.names import registry_named
 from supervision.process.orders import class_path
 from supervision.process.protocol import EXIT, TELL
+from supervision.proxy import Attributes, describe_class
 from supervision.ref import Ref
 from supervision.reporter import reporter
 
@@ -28,6 +29,21 @@ __all__ = ["Operations"]
 logger = logging.getLogger("supervision")
 
 
+def _behind(shared: Attributes, rest: ReplyFuture) -> ReplyFuture:
+    """Return the future of a list that begins with what is known; None stays None."""
+    future = ReplyFuture()
+
+    def settle(_: ReplyFuture) -> None:
+        try:
+            found = rest.get(timeout=0)
+            future.succeed(None if found is None else shared + found)
+        except Exception as error:
+            future.fail(error)
+
+    rest.add_done_callback(settle)
+    return future
+
+
 class Operations:
     """Perform requests by name, from a fixed list. Loop thread.
 
@@ -37,7 +53,7 @@ class Operations:
 
     def __init__(self, app: Application) -> None:
         self._app = app
-        self._monitors: dict[int, tuple[Slot, int]] = {}
+        self._monitors: dict[int, tuple[Slot, int, Incarnation | None]] = {}
         self._numbers = itertools.count(1)
         self._operations: dict[str, Callable[..., object]] = {
             "start": self._start,
@@ -111,9 +127,11 @@ class Operations:
         way = self._slot(address).way
         if way is None:
             return []
+        shared = describe_class(self._slot(address).actor_class)
         if not fresh:
-            return way.attributes(fresh=False)
-        return way.begin_attributes()
+            return shared + (way.attributes(fresh=False) or [])
+        begin = getattr(way, "begin_attributes", None)  # an actor of this process is simply looked at
+        return _behind(shared, begin()) if begin is not None else shared + (way.attributes(fresh=True) or [])
 
     # -- watching -------------------------------------------------------------------------------
 
@@ -132,13 +150,18 @@ class Operations:
             # After this call has been answered: who asks must know the number first.
             self._app.loop.call_soon(tell, NOPROC)
         else:
-            self._monitors[number] = (slot, watch)
+            self._monitors[number] = (slot, watch, asker)
         return number
 
     def _demonitor(self, _asker: Incarnation | None, number: int) -> None:
-        slot, watch = self._monitors.pop(number, (None, 0))
+        slot, watch, _ = self._monitors.pop(number, (None, 0, None))
         if slot is not None:
             slot.unwatch(watch)
+
+    def forget(self, asker: Incarnation) -> None:
+        """Hear that a child is gone: it watches nobody any more."""
+        for number in [number for number, (_, _, owner) in self._monitors.items() if owner is asker]:
+            self._demonitor(asker, number)
 
     def _notify(self, asker: Incarnation | None, notify: Any, down: Down) -> None:
         try:

@@ -8,6 +8,7 @@ from typing import Any
 
 from supervision import telemetry
 from supervision.errors import SpecError
+from supervision.process.classes import main_name
 from supervision.process.envelopes import outer
 from supervision.process.frames import frame
 from supervision.process.protocol import PROMOTE
@@ -76,7 +77,7 @@ def class_path(actor_class: type[Any]) -> str:
     """Return `module:qualified.name`, having made sure that another process can find the class there."""
     module, qualname = actor_class.__module__, actor_class.__qualname__
     if module in ("__main__", "__mp_main__"):
-        module = _name_of_main()
+        module = main_name()
     if "<locals>" in qualname:
         raise SpecError(
             ("unimportable", f"{module}.{qualname}"),
@@ -100,12 +101,6 @@ def class_path(actor_class: type[Any]) -> str:
             "import; write the class into a .py file and import it from there",
         )
     return f"{module}:{qualname}"
-
-
-def _name_of_main() -> str:
-    """Return by what name another process imports the program's main module."""
-    spec = getattr(sys.modules.get("__main__"), "__spec__", None)
-    return spec.name if spec is not None and spec.name != "__mp_main__" else "__main__"
 
 
 def main_file() -> str | None:

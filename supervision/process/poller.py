@@ -51,11 +51,17 @@ class EpollPoller:
 
     def add(self, fd: int, interest: int) -> None:
         """Begin to watch a descriptor."""
-        self._epoll.register(fd, _EPOLL[interest])
+        try:
+            self._epoll.register(fd, _EPOLL[interest])
+        except FileExistsError:  # who added it was interrupted before it could say so
+            self._epoll.modify(fd, _EPOLL[interest])
 
     def change(self, fd: int, interest: int) -> None:
         """Watch a descriptor for something else."""
-        self._epoll.modify(fd, _EPOLL[interest])
+        try:
+            self._epoll.modify(fd, _EPOLL[interest])
+        except FileNotFoundError:
+            self._epoll.register(fd, _EPOLL[interest])
 
     def remove(self, fd: int) -> None:
         """Cease to watch a descriptor; one that is not watched is ignored."""

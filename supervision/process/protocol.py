@@ -38,7 +38,7 @@ ASK_FOR: Final = 5  # child: [ASK_FOR, id, address, blocking, body]; application
 TELL_FOR: Final = 6  # child: [TELL_FOR, address, body]; application: [TELL_FOR, body]
 REPLY_FOR: Final = 7  # [REPLY_FOR, id, ok, body]
 CANCEL: Final = 8  # child: [CANCEL, id]: it waits no longer
-WAITING: Final = 9  # child: [WAITING, id]: its actor now blocks on this ask
+WAITING: Final = 9  # child: [WAITING, id, whether]: its actor now blocks on this ask, or no more
 NODE: Final = 10  # child: [NODE, id, operation, arguments]: asks the application itself
 # application to child
 PROMOTE: Final = 20  # [PROMOTE, {...}]: a spare becomes an actor

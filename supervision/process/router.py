@@ -76,7 +76,7 @@ class Router:
             elif kind == TELL_FOR:
                 self._tell(content[1], content[2])
             elif kind == WAITING:
-                self._on_waiting(asker, content[1])
+                self._on_waiting(asker, content[1], content[2])
             elif kind == CANCEL:
                 self._cancel(asker, content[1])
             elif kind == NODE:
@@ -93,7 +93,7 @@ class Router:
 
     def forget(self, asker: Incarnation) -> None:
         """Hear that a child is gone: it waits for nobody any more."""
-        self._waits.end(asker.urn)
+        self._waits.forget(asker.urn)
         for key in [key for key in self._open if key[:2] == (asker.urn, asker.number)]:
             forwarded = self._open.pop(key)
             if forwarded.withdraw is not None:
@@ -128,6 +128,8 @@ class Router:
             forwarded.fail(error)
 
     def _begin_wait(self, forwarded: _Forwarded) -> None:
+        if forwarded.blocking:
+            return
         asker = forwarded.asker.urn
         circle = self._waits.circle(asker, forwarded.asked)
         if circle:
@@ -136,12 +138,15 @@ class Router:
         forwarded.blocking = True
         self._waits.begin(asker, forwarded.asked)
 
-    def _on_waiting(self, asker: Incarnation, number: int) -> None:
+    def _on_waiting(self, asker: Incarnation, number: int, waits: bool) -> None:
         forwarded = self._open.get((asker.urn, asker.number, number))
         if forwarded is None:
             return  # answered in the meantime
         try:
-            self._begin_wait(forwarded)
+            if waits:
+                self._begin_wait(forwarded)
+            else:
+                self._end_wait(forwarded)
         except AskCycle as error:
             if forwarded.withdraw is not None:
                 forwarded.withdraw()
@@ -156,7 +161,8 @@ class Router:
 
     def _end_wait(self, forwarded: _Forwarded) -> None:
         if forwarded.blocking:
-            self._waits.end(forwarded.asker.urn)
+            forwarded.blocking = False
+            self._waits.end(forwarded.asker.urn, forwarded.asked)
 
     def answer(self, forwarded: _Forwarded, ok: bool, body: bytes) -> None:
         """Send a packed answer to the child that asked. Any thread."""
@@ -167,7 +173,8 @@ class Router:
 
     def _answer(self, forwarded: _Forwarded, ok: bool, body: bytes) -> None:
         asker = forwarded.asker
-        self._open.pop((asker.urn, asker.number, forwarded.number), None)
+        if self._open.pop((asker.urn, asker.number, forwarded.number), None) is None:
+            return  # given up, or refused
         self._end_wait(forwarded)
         self._send(asker, [REPLY_FOR, forwarded.number, ok, body])
 
@@ -193,13 +200,24 @@ class Router:
     # -- about actors ---------------------------------------------------------------------------
 
     def _serve(self, asker: Incarnation, number: int, operation: str, arguments: list[Any]) -> None:
+        done = self._app.operations.perform(asker, operation, arguments)
+        key = (asker.urn, asker.number, number)
+        about_actor = bool(done.actor) and not done.done
+        if about_actor:  # who waits for the end or the start of an actor waits for that actor
+            self._open[key] = _Forwarded(self, asker, number, done.actor)
+
         def settle(future: Any) -> None:
+            forwarded = self._open.pop(key, None)
+            if forwarded is not None:
+                self._end_wait(forwarded)
+            elif about_actor:
+                return  # refused
             try:
                 self._send(asker, [REPLY, number, future.get(timeout=0)])
             except Exception as error:
                 self._send(asker, [ERROR, number, error])
 
-        self._app.operations.perform(asker, operation, arguments).add_done_callback(settle)
+        done.add_done_callback(settle)
 
     # -- telemetry ------------------------------------------------------------------------------
 

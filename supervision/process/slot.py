@@ -87,6 +87,7 @@ class Slot:
         self._on_down: dict[int, tuple[int, Callable[[ExitReason], None]]] = {}
         self._watches = 0
         self.refuse: Callable[[], None] = _nothing
+        self.check: Callable[[object], object] = _accept  # raises for a message that could not be sent later
 
     # -- its life: loop thread ------------------------------------------------------------------
 
@@ -138,6 +139,7 @@ class Slot:
 
     def down_error(self) -> ActorDown:
         """Return the error that tells that the actor is gone."""
+        self.refuse()
         return ActorDown(f"{self.actor_class.__name__} ({self.name or self.urn}) is gone: {self.reason}", self.reason)
 
     # -- watching -------------------------------------------------------------------------------
@@ -177,7 +179,8 @@ class Slot:
         if way is not None:
             way.tell(message)
         else:
-            self._park(lambda found: found.tell(message) if found else None)
+            self.check(message)
+            self._park(lambda found: _later(lambda: found.tell(message), None, found, self))
 
     def ask(self, message: object, timeout: float | None) -> object:
         """Send a message, now or when the actor is back, and wait for the answer."""
@@ -204,6 +207,7 @@ class Slot:
         if way is not None:
             way.begin_ask(message, pending)
         else:
+            self.check(message)
             self._park(lambda found: _later(lambda: found.begin_ask(message, pending), pending, found, self))
 
     def forward(self, body: bytes, pending: Pending | None) -> Callable[[], None]:
@@ -235,6 +239,7 @@ class Slot:
         if watch is None:
             future.succeed(False)
         else:
+            future.actor = self.urn
             self._stop()
         return future
 
@@ -248,6 +253,10 @@ def _later(send: Callable[[], object], pending: Pending | None, way: Way | None,
     except Exception as error:
         if pending is not None:
             pending.fail(error)
+
+
+def _accept(_message: object) -> None:
+    """Take any message: an actor of this process is handed it as it is."""
 
 
 def _settle(future: ReplyFuture) -> None:

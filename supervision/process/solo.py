@@ -44,7 +44,10 @@ class Solo:
         self._incarnation.start()
 
     def _stop(self) -> None:
-        self._app.loop.call_soon(self._incarnation.ask_to_stop, "normal")
+        if self._incarnation.channel is None:
+            self._app.loop.call_soon(self._incarnation.ask_to_stop, "normal")
+        else:  # from the calling thread: what it sends next must not overtake the stop
+            self._incarnation.ask_to_stop("normal")
 
     def on_channel(self, incarnation: Incarnation) -> None:
         """Hear that messages can be sent."""

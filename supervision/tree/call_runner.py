@@ -77,9 +77,11 @@ class CallRunner:
         """End it now; an actor on a thread is abandoned."""
         if self._incarnation is not None:
             self._incarnation.kill()
-        elif not self.gone:
+        elif self.ref is not None and not self.gone:
             self.ref.stop(block=False)
             self._exited(KILLED)
+        elif not self.gone:  # the function still runs; what it starts is ended when it returns
+            self._failed("killed", None)
 
     def kill_deaf(self) -> None:
         """End it now, having first asked it for its stacks."""
@@ -89,6 +91,9 @@ class CallRunner:
             self.kill()
 
     def _adopt(self, ref: Any, info: object) -> None:
+        if self.gone:
+            ref.stop(block=False)
+            return
         self.ref = ref
         if isinstance(ref, Ref) and isinstance(ref._target, SlotTarget):
             self._adopt_process(ref._target)
@@ -114,12 +119,14 @@ class CallRunner:
             self._owner.exited(self._entry, self, reason)
 
     def _ignored(self) -> None:
-        self.gone = True
-        self._owner.ignored(self._entry, self)
+        if not self.gone:
+            self.gone = True
+            self._owner.ignored(self._entry, self)
 
     def _failed(self, reason: object, error: BaseException | None) -> None:
-        self.gone = True
-        self._owner.start_failed(self._entry, self, reason, error)
+        if not self.gone:
+            self.gone = True
+            self._owner.start_failed(self._entry, self, reason, error)
 
     # -- threads --------------------------------------------------------------------------------
 

@@ -292,6 +292,8 @@ class Performer:
         if isinstance(value, decisions.StartedChild):
             ref = None if value.pid is None else self._ref_of(value.pid)
             return ref if value.info is decisions.NO_INFO else (ref, value.info)
+        if value == "ignore":  # Elixir's word, for what is None elsewhere
+            return None
         if isinstance(value, list):
             return [row._replace(child=self._ref_of(row.child)) for row in value]
         return value
@@ -358,7 +360,7 @@ class Performer:
         if self.state.finished or self._killed:
             return
         self._killed = True
-        for entry in self.entries.values():
+        for entry in list(self.entries.values()):  # some end at once, and are forgotten
             if entry.runner is not None and not entry.runner.gone:
                 entry.runner.kill()
         self._end_if_all_gone()
@@ -373,10 +375,9 @@ class Performer:
         self._end_if_all_gone()
 
     def _end_if_all_gone(self) -> None:
-        if all(entry.runner is None or entry.runner.gone for entry in self.entries.values()) and self._killed:
-            self._killed = False
+        gone = all(entry.runner is None or entry.runner.gone for entry in self.entries.values())
+        if gone and self._killed and self.reason is None:
             self._finished(decisions.Finished(KILLED))
-            self._killed = True
 
     _PERFORM: dict[type, Callable[[Performer, Any], None]]
 

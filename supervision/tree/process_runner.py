@@ -32,6 +32,7 @@ class ProcessRunner:
         self._owner = owner
         self._entry = entry
         self.incarnation = Incarnation(app, orders, number, self)
+        entry.slot.check = app.codec.encode
 
     @property
     def started_at(self) -> float:

@@ -116,6 +116,14 @@ class Subject(ProcessActor):
     def do_stop_self_and_wait(self) -> None:
         self.actor_ref.stop()
 
+    def do_last_words_for(self, count: int) -> None:
+        for number in range(count, 2 * count):
+            self._say(("say", number))
+        os._exit(3)
+
+    def do_raise_timeout(self) -> None:
+        raise TimeoutError("of the handler")
+
     def do_unsendable(self) -> object:
         return {"a": [object()]}
 
@@ -176,7 +184,8 @@ class Subject(ProcessActor):
 
     def do_callback(self, ref: Any, value: Any) -> Any:
         """Ask back whoever asked without waiting."""
-        return ref.ask(("echo", value))
+        self.kept["answer"] = ref.ask(("echo", value))
+        return value
 
     def do_wait_for_and_ask(self, path: str, ref: Any) -> None:
         self.do_wait_for(path)
@@ -184,6 +193,21 @@ class Subject(ProcessActor):
 
     def do_start_asking(self, ref: Any) -> Any:
         return AsksInOnStart.start(ref)
+
+    def do_set_own(self) -> None:
+        self.actor_ref.proxy().kept = {}
+
+    def do_use_by_proxy(self, ref: Any, module: str) -> list[Any]:
+        proxy = ref.proxy()
+        return [
+            module in sys.modules,
+            proxy.add(1, twice=True).get(),
+            proxy.value.get(),
+            proxy.colour.get(),
+            proxy.playback.louder().get(),
+            proxy.playback.deep.level.get(),
+            (proxy.grow().get(), proxy.later.get())[1],
+        ]
 
     # -- threads
 
@@ -238,6 +262,23 @@ class Subject(ProcessActor):
         """Ask in an event loop of its own; return the answer and how often the loop turned meanwhile."""
         return asyncio.run(_ticking(ref.aask(message)))
 
+    def do_async_gate(self, ref: Any, path: str) -> list[Any]:
+        """Await an answer that comes only when the event loop has turned some times."""
+
+        async def main() -> list[Any]:
+            async def open_gate() -> None:
+                for _ in range(5):
+                    await asyncio.sleep(0.001)
+                with open(path, "w"):
+                    return
+
+            opener = asyncio.create_task(open_gate())
+            answer = await _ticking(ref.aask(("wait_for", path)))
+            await opener
+            return answer
+
+        return asyncio.run(main())
+
     def do_async_proxy(self, ref: Any, value: Any) -> list[Any]:
         async def call() -> Any:
             return await ref.proxy().do_echo(value)
@@ -264,6 +305,21 @@ class Subject(ProcessActor):
     def do_after(self, delay: float, message: Any) -> int:
         self._timers.append(self.send_after(delay, message))
         return len(self._timers) - 1
+
+    def do_measure_after(self, delay: float) -> None:
+        begun = time.monotonic()
+        self.send_after(delay, ("measured", begun))
+
+    def do_measured(self, begun: float) -> None:
+        self._say(time.monotonic() - begun)
+
+    def do_after_by_thread(self, delay: float, message: Any) -> None:
+        thread = threading.Thread(target=self.send_after, args=(delay, message))
+        thread.start()
+        thread.join()
+
+    def do_after_unsendable(self) -> None:
+        self.send_after(0.0, object())
 
     def do_after_to(self, delay: float, message: Any, ref: Any) -> None:
         self._timers.append(self.send_after(delay, message, to=ref))

@@ -9,11 +9,12 @@ from typing import Any
 import pykka
 import pytest
 
-from supervision import ActorDown, AskCycle, ChildSpec, Supervisor
+from supervision import ActorDown, AskCycle, ChildSpec, StartError, Supervisor
 from supervision.process.waits import WaitGraph
+from supervision.testing import wait_until
 from tests.actors.actors import Subject
 from tests.actors.conftest import Starter
-from tests.actors.helpers import SECONDS
+from tests.actors.helpers import SECONDS, wait_heard
 
 WAYS = ["chase", "chase_by_proxy"]
 
@@ -73,7 +74,7 @@ def test_a_circle_through_a_stop_is_refused(start: Starter) -> None:
 def test_a_circle_through_a_start_is_refused(start: Starter) -> None:
     """An actor whose start waits for the one who starts it."""
     one = start()
-    with pytest.raises(AskCycle):
+    with pytest.raises(StartError, match="AsksInOnStart did not start: AskCycle"):
         one.ask(("start_asking", one), timeout=SECONDS)
     assert one.ask(("echo", 1), timeout=SECONDS) == 1
 
@@ -89,8 +90,8 @@ def test_asking_without_waiting_is_no_circle(start: Starter) -> None:
     one, two = start(), start()
     for turn in range(50):
         one.ask(("ask_later", two, ("callback", one, turn)), timeout=SECONDS)
-        # A moment for two to ask one back, which one answers before it reads its own future.
-        assert two.ask(("echo", turn), timeout=SECONDS) == turn
+        # Two asks one back, which one answers before it reads its own future.
+        wait_until(lambda now=turn: two.ask(("kept", "answer"), timeout=SECONDS) == now)
         assert one.ask(("late",), timeout=SECONDS) == turn
 
 
@@ -135,9 +136,10 @@ def test_a_late_answer_does_not_end_a_later_wait(start: Starter, tmp_path: Path)
         future.get(timeout=SECONDS)
 
 
-def test_the_dead_wait_for_nobody(start: Starter, tmp_path: Path) -> None:
-    one, two = start(), start()
+def test_the_dead_wait_for_nobody(start: Starter, recorder: Any, tmp_path: Path) -> None:
+    one, two = start(), start(recorder)
     future = one.ask(("ask", two, ("announce_and_wait", str(tmp_path / "gate"))), block=False)
+    wait_heard(recorder, 1)
     two.stop(block=False)
     (tmp_path / "gate").touch()
     assert future.get(timeout=SECONDS) == "done"

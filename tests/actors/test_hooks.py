@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from supervision import Down, monitor
-from supervision.process.channel import Channel
 from supervision.testing import wait_until
 from tests.actors.actors import BadHooks, LastWords
 from tests.actors.conftest import Starter
@@ -50,18 +49,6 @@ def test_what_an_actor_told_before_it_exited_hard_arrives(subject: Any, recorder
     subject.tell(("last_words", COUNT))
     assert reason_of(found).term() == ("exit_status", 3)
     assert heard(recorder) == list(range(COUNT))
-
-
-def test_without_reading_to_the_end_last_words_are_lost(
-    subject: Any, recorder: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Negative control: the socket of a dead process is not read to its end."""
-    many = 20 * COUNT
-    monkeypatch.setattr(Channel, "drain", lambda self: None)
-    found = downs(subject)
-    subject.tell(("last_words", many))
-    assert reason_of(found).term() == ("exit_status", 3)
-    assert len(heard(recorder)) < many
 
 
 def test_on_stop_runs_once_for_sigterm(subject: Any, recorder: Any) -> None:

@@ -23,6 +23,7 @@ from supervision.decisions import (
     Ok,
     Refused,
     RestartChild,
+    Retry,
     StartChild,
     StartedChild,
     TerminateChild,
@@ -69,6 +70,7 @@ class Real:
         self.name = f"conformance-{next(_numbers)}"
         self.by_class = by_class
         self.progress: list[Any] = []  # (path, process id) of each progress report
+        self.reported_pids: list[Any] = []  # of each other report about a single child
         self.pids: dict[str, int] = {}  # of those who live, by path
         self.names: dict[int, tuple[str, int]] = {}  # (path, generation), by process id
         self.refs: dict[str, Any] = {}  # the last one of each instance
@@ -81,6 +83,11 @@ class Real:
         self._lock = threading.Lock()
         telemetry.attach_many(self.name, CHILD, self._on_child)
         telemetry.attach_many(f"{self.name}-reports", REPORTS, self._on_report)
+
+    @property
+    def machines(self) -> list[Any]:
+        """What the simulation calls so: whatever has the state of the top supervisor."""
+        return [self.tree._performer()]
 
     def close(self) -> None:
         """Leave nothing behind."""
@@ -334,6 +341,7 @@ class Real:
         reason = _as_otp(metadata["reason"])
         if event[2] == "start_error" and path in self._nested:
             self.ledger.failed(path, reason)
+        self.reported_pids.append(offender.get("pid"))
         self.ledger.reported(event[2], path, reason, offender.get("nb_children"))
 
     def _write(self, function: Callable[..., object], *args: object) -> None:
@@ -385,7 +393,8 @@ class Real:
             return all(entry.runner is None or entry.runner.gone for entry in performer.entries.values())
         if state.work is not None and not (state.work.phase == "start" and self._holds(performer, state.work.awaiting)):
             return False
-        return not state.deferred and all(self._child_is_quiet(performer, key) for key in state.children)
+        waiting = [event for event in state.deferred if not isinstance(event, Retry)]
+        return not waiting and all(self._child_is_quiet(performer, key) for key in state.children)
 
     def _child_is_quiet(self, performer: Performer, key: Any) -> bool:
         child = performer.state.children[key]

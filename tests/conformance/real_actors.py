@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from typing import Any
 
-from supervision import NORMAL, SHUTDOWN, ProcessActor, Supervisor, crash, shutdown
+from supervision import NORMAL, SHUTDOWN, Down, ProcessActor, Registry, Supervisor, crash, shutdown
 
-__all__ = ["Player", "Top"]
+__all__ = ["Described", "Detached", "Named", "Player", "Recorder", "Top"]
 
 
 class Player(ProcessActor):
@@ -61,8 +63,99 @@ class Player(ProcessActor):
                     time.sleep(60)
 
 
+class Detached(ProcessActor):
+    """Cut every connection when told so, and go on."""
+
+    def on_receive(self, message: Any) -> Any:
+        os.closerange(3, 256)
+        while True:
+            time.sleep(60)
+
+
 class Top(Supervisor):
     """Take flags and specifications as they are, for the library to check."""
 
     def init(self, flags: Any, specs: Any) -> Any:  # type: ignore[override]
         return flags, specs
+
+
+class Named(ProcessActor):
+    """Register, be found, watch, ask itself: whatever a test about names needs.
+
+    Args:
+        registry, keys: which registry it means, and of what kind.
+        key: what to register under at the start.
+    """
+
+    def __init__(self, registry: str, keys: Any = "unique", key: str | None = None) -> None:
+        super().__init__()
+        self.registry = Registry(registry, keys)
+        self.key = key
+        self.downs: list[Any] = []
+
+    def on_start(self) -> None:
+        if self.key is not None:
+            self.registry.register(self.key)
+
+    def on_receive(self, message: Any) -> Any:
+        match message:
+            case Down():
+                self.downs.append(message.reason)
+            case "downs":
+                return list(self.downs)
+            case "pid":
+                return os.getpid()
+            case "ask yourself":
+                return self.actor_ref.ask("pid")
+            case ["register", key, *value]:
+                self.registry.register(key, None, *value)
+            case ["unregister", key]:
+                self.registry.unregister(key)
+            case ["whereis", key]:
+                return self.registry.whereis(key)
+            case ["lookup", key]:
+                return self.registry.lookup(key)
+            case ["dispatch", key, what]:
+                return self.registry.dispatch(key, what)
+            case ["monitor", ref]:
+                return self.monitor(ref)
+            case ["sleep", seconds]:
+                time.sleep(seconds)
+            case ["end", "kill"]:
+                os.kill(os.getpid(), signal.SIGKILL)
+            case ["end", "normal"]:
+                self.exit(NORMAL)
+            case ["end", _]:
+                raise RuntimeError("crash")
+        return None
+
+
+class Recorder(ProcessActor):
+    """Tell what it was started with.
+
+    Args:
+        arguments: anything.
+        gate: a file without which it does not start.
+    """
+
+    def __init__(self, *arguments: Any, gate: str = "") -> None:
+        super().__init__()
+        self.arguments = list(arguments)
+        self.gate = gate
+
+    def on_start(self) -> None:
+        if self.gate and not os.path.exists(self.gate):
+            raise RuntimeError("the gate is closed")
+
+    def on_receive(self, message: Any) -> Any:
+        if message == "die":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return self.arguments
+
+
+class Described(Recorder):
+    """Say itself how it wants to be supervised."""
+
+    @classmethod
+    def child_spec(cls, name: str = "described") -> dict[str, Any]:
+        return {"id": name, "start": (cls, ()), "restart": "transient"}

@@ -178,7 +178,7 @@ def zygote_pid() -> int:
 def spare_pids() -> list[int]:
     """Return the pids of the spares that wait."""
     app = application.application()
-    return app._ask_loop(lambda: [spare.process.pid for spare in app.launcher._ready])  # type: ignore[no-any-return]
+    return app._ask_loop(lambda: [spare.process.pid for spare in app.launcher._ready])  # type: ignore[attr-defined, no-any-return]
 
 
 def answering_pid(ref: Ref, *, other_than: int = 0) -> int:

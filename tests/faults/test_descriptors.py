@@ -6,6 +6,7 @@ import gc
 import os
 import re
 import signal
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,7 @@ def test_a_child_has_its_streams_socket_lifeline_and_stacks_and_nothing_else() -
     file = os.open("/dev/zero", os.O_RDONLY)
     os.set_inheritable(file, True)
     try:
-        with own_runtime(), tree_of(*(ChildSpec(id=n, start=Subject) for n in range(10))) as tree:
+        with own_runtime(), tree_of(*(ChildSpec(id=n, start=(Subject, (), {})) for n in range(10))) as tree:
             for n in range(10):
                 found = tree[n].ask(("descriptors",), timeout=10)
                 others = {fd: target for fd, target in found.items() if fd > 2}
@@ -38,7 +39,7 @@ def test_a_child_has_its_streams_socket_lifeline_and_stacks_and_nothing_else() -
 
 def test_a_sibling_does_not_hold_a_dead_childs_socket() -> None:
     """Each of thirty sockets has one holder in the application and one child."""
-    with own_runtime(spares=0), tree_of(*(ChildSpec(id=n, start=Subject) for n in range(10))) as tree:
+    with own_runtime(spares=0), tree_of(*(ChildSpec(id=n, start=(Subject, (), {})) for n in range(10))) as tree:
         sockets = [
             {target for target in tree[n].ask(("descriptors",), timeout=10).values() if target.startswith("socket")}
             for n in range(10)
@@ -47,16 +48,16 @@ def test_a_sibling_does_not_hold_a_dead_childs_socket() -> None:
         assert len(set.union(*sockets)) == 10
 
 
-def _restart(tree: object, times: int) -> None:
+def _restart(tree: Any, times: int) -> None:
     pid = 0
     for _ in range(times):
-        pid = answering_pid(tree["a"], other_than=pid)  # type: ignore[index]
+        pid = answering_pid(tree["a"], other_than=pid)
         os.kill(pid, signal.SIGKILL)
-    answering_pid(tree["a"], other_than=pid)  # type: ignore[index]
+    answering_pid(tree["a"], other_than=pid)
 
 
 def test_three_hundred_restarts_without_the_garbage_collector_leave_exactly_the_descriptors_there_were() -> None:
-    with own_runtime(spares=2), tree_of(ChildSpec(id="a", start=Subject)) as tree:
+    with own_runtime(spares=2), tree_of(ChildSpec(id="a", start=(Subject, (), {}))) as tree:
         _restart(tree, 5)
         wait_until(lambda: len(spare_pids()) == 2)
         gc.disable()
@@ -77,7 +78,7 @@ def test_without_the_closing_of_pidfds_they_would_be_seen(monkeypatch: pytest.Mo
             leaked.append(self._pidfd)
         self._pidfd = None
 
-    with own_runtime(spares=0), tree_of(ChildSpec(id="a", start=Subject)) as tree:
+    with own_runtime(spares=0), tree_of(ChildSpec(id="a", start=(Subject, (), {}))) as tree:
         _restart(tree, 2)
         before = len(own_descriptors())
         with monkeypatch.context() as patch:
@@ -180,7 +181,7 @@ say(len(downs.events))
 
 def test_a_child_of_a_supervisor_that_could_not_be_started_is_there_when_the_shortage_is_over() -> None:
     source = """
-tree = Supervisor.start([ChildSpec(id=n, start=Subject, **{}) for n in range(3)], intensity=100000, period=1)
+tree = Supervisor.start([ChildSpec(id=n, start=(Subject, (), {})) for n in range(3)], intensity=100000, period=1)
 ref = tree[0]
 pid = ref.pid
 wait_until(lambda: len(open_descriptors(zygote_pid())) <= 8)
@@ -226,7 +227,8 @@ for ref in refs: ref.stop()
 
 def test_a_child_that_prints_into_a_full_pipe_stops_alone() -> None:
     source = """
-tree = Supervisor.start([ChildSpec(id="a", start=Subject, shutdown=0.2), ChildSpec(id="b", start=Subject)], intensity=100)
+children = [ChildSpec(id="a", start=(Subject, (), {}), shutdown=0.2), ChildSpec(id="b", start=(Subject, (), {}))]
+tree = Supervisor.start(children, intensity=100)
 tree["a"].tell(("print_to_stderr", "x" * 1_000_000))
 pid = tree["b"].pid
 for _ in range(5):

@@ -27,7 +27,7 @@ def in_copy(function):
 """
 
 _CALLS = """
-tree = Supervisor.start([ChildSpec(id="a", start=Subject)])
+tree = Supervisor.start([ChildSpec(id="a", start=(Subject, (), {}))])
 solo = Subject.start()
 a = tree["a"]
 proxy = solo.proxy()
@@ -44,7 +44,7 @@ calls = {
     "new proxy": lambda: solo.proxy().do_pid().get(timeout=3),
     "which_children": lambda: tree.which_children(),
     "count_children": lambda: tree.count_children(),
-    "start_child": lambda: tree.start_child(ChildSpec(id="b", start=Subject)),
+    "start_child": lambda: tree.start_child(ChildSpec(id="b", start=(Subject, (), {}))),
     "terminate_child": lambda: tree.terminate_child("a"),
     "stop the tree": lambda: tree.stop(),
     "kill the tree": lambda: tree.kill(),
@@ -103,7 +103,7 @@ def mine():
         except OSError: pass
     return {target for target in found if not target.startswith("/proc/")}
 before = mine()
-tree = Supervisor.start([ChildSpec(id=n, start=Subject) for n in range(4)])
+tree = Supervisor.start([ChildSpec(id=n, start=(Subject, (), {})) for n in range(4)])
 tree[0].ask(("echo", 1))
 say(sorted(set(in_copy(lambda: [target for target in mine() if "pipe" not in target])) - before))
 copies = in_copy(lambda: len([1 for target in mine() if "pipe" in target]))
@@ -118,7 +118,7 @@ def test_the_copy_may_start_actors_of_its_own() -> None:
     source = """
 def work():
     ref = Subject.start()
-    tree = Supervisor.start([ChildSpec(id="x", start=Subject)])
+    tree = Supervisor.start([ChildSpec(id="x", start=(Subject, (), {}))])
     answers = [ref.ask(("echo", 1)), tree["x"].ask(("echo", 2))]
     shutdown()
     return answers

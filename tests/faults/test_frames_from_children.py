@@ -7,6 +7,7 @@ import signal
 import struct
 import subprocess
 from collections.abc import Iterator
+from typing import Any
 
 import msgpack
 import pytest
@@ -23,8 +24,8 @@ DOWN = ("supervision", "child", "down")
 
 
 @pytest.fixture
-def tree() -> Iterator[object]:
-    with tree_of(ChildSpec(id="a", start=Subject), ChildSpec(id="other", start=Subject)) as tree:
+def tree() -> Iterator[Any]:
+    with tree_of(ChildSpec(id="a", start=(Subject, (), {})), ChildSpec(id="other", start=(Subject, (), {}))) as tree:
         yield tree
 
 
@@ -62,27 +63,27 @@ NONSENSE = {
 
 
 @pytest.mark.parametrize("data", NONSENSE.values(), ids=NONSENSE.keys())
-def test_nonsense_from_a_child_is_an_ordinary_crash_of_that_child(tree: object, data: bytes, caplog: object) -> None:
-    ref, other = tree["a"], tree["other"]  # type: ignore[index]
+def test_nonsense_from_a_child_is_an_ordinary_crash_of_that_child(tree: Any, data: bytes, caplog: Any) -> None:
+    ref, other = tree["a"], tree["other"]
     pid, other_pid = answering_pid(ref), answering_pid(other)
     with capture_events([DOWN]) as captured:
         ref.tell(("raw_and_sleep", data))
         down = captured.wait_for(lambda event: event.metadata["pid"] == pid, timeout=5)
-    assert not down.metadata["reason"].is_normal
+    assert not down.metadata["reason"].is_normal  # type: ignore[attr-defined]
     assert answering_pid(ref, other_than=pid)
     assert ref.ask(("echo", [1]), timeout=10) == [1]
     assert answering_pid(other) == other_pid
     assert [event.metadata["id"] for event in captured.events] == ["a"]
-    assert not [record for record in caplog.records if "internal error" in record.getMessage()]  # type: ignore[attr-defined]
+    assert not [record for record in caplog.records if "internal error" in record.getMessage()]
 
 
-def test_what_the_crash_says_names_the_nonsense(tree: object) -> None:
-    ref = tree["a"]  # type: ignore[index]
+def test_what_the_crash_says_names_the_nonsense(tree: Any) -> None:
+    ref = tree["a"]
     pid = answering_pid(ref)
     with capture_events([DOWN]) as captured:
         ref.tell(("raw_and_sleep", NONSENSE["a header of 4 GiB"]))
         down = captured.wait_for(lambda event: event.metadata["pid"] == pid, timeout=5)
-    kind, text = down.metadata["reason"].term()
+    kind, text = down.metadata["reason"].term()  # type: ignore[attr-defined]
     assert kind == "protocol_error"
     assert "4294967295 bytes" in text
 
@@ -90,20 +91,20 @@ def test_what_the_crash_says_names_the_nonsense(tree: object) -> None:
 _REPLY = frame(Codec(Limits()).encode([44, ["supervision", "test", "event"], {"n": 1}, {"text": "x" * 30}]))
 
 
-def test_a_child_that_dies_at_any_byte_of_a_frame_is_an_ordinary_crash(tree: object) -> None:
-    ref = tree["a"]  # type: ignore[index]
+def test_a_child_that_dies_at_any_byte_of_a_frame_is_an_ordinary_crash(tree: Any) -> None:
+    ref = tree["a"]
     pid = answering_pid(ref)
     assert len(_REPLY) > 60
-    for length in [*range(0, 8), *range(8, len(_REPLY), 9), len(_REPLY) - 1]:
+    for length in [*range(8), *range(8, len(_REPLY), 9), len(_REPLY) - 1]:
         with pytest.raises(ActorDown) as down:
             ref.ask(("raw_and_die", _REPLY[:length]), timeout=10)
-        assert down.value.reason.kind == "killed"
+        assert down.value.reason.kind == "killed"  # type: ignore[union-attr]
         pid = answering_pid(ref, other_than=pid)
         assert ref.ask(("echo", length), timeout=10) == length
 
 
-def test_a_frame_that_was_whole_is_delivered_though_its_sender_died_at_once(tree: object) -> None:
-    ref = tree["a"]  # type: ignore[index]
+def test_a_frame_that_was_whole_is_delivered_though_its_sender_died_at_once(tree: Any) -> None:
+    ref = tree["a"]
     name = ("supervision", "test", "event")
     with capture_events([name]) as captured:
         with pytest.raises(ActorDown):
@@ -111,36 +112,36 @@ def test_a_frame_that_was_whole_is_delivered_though_its_sender_died_at_once(tree
         wait_until(lambda: len(captured.named(name)) == 3)
 
 
-def test_an_ask_that_is_open_when_its_child_sends_nonsense_fails_with_the_reason(tree: object) -> None:
+def test_an_ask_that_is_open_when_its_child_sends_nonsense_fails_with_the_reason(tree: Any) -> None:
     with pytest.raises(ActorDown) as down:
-        tree["a"].ask(("raw_and_sleep", b"\xff" * 8), timeout=10)  # type: ignore[index]
-    assert down.value.reason.term()[0] == "protocol_error"
+        tree["a"].ask(("raw_and_sleep", b"\xff" * 8), timeout=10)
+    assert down.value.reason.term()[0] == "protocol_error"  # type: ignore[index, union-attr]
 
 
-def test_a_child_that_hangs_up_and_lives_on_is_ended(tree: object) -> None:
+def test_a_child_that_hangs_up_and_lives_on_is_ended(tree: Any) -> None:
     """Nobody could reach it any more: process life is actor life."""
-    ref = tree["a"]  # type: ignore[index]
+    ref = tree["a"]
     pid = answering_pid(ref)
     with pytest.raises(ActorDown) as down:
         ref.ask(("close_socket",), timeout=10)
-    assert not down.value.reason.is_normal
+    assert not down.value.reason.is_normal  # type: ignore[union-attr]
     assert answering_pid(ref, other_than=pid)
 
 
-def test_a_frame_that_is_begun_and_never_finished_ends_its_sender(tree: object, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_frame_that_is_begun_and_never_finished_ends_its_sender(tree: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("supervision.process.channel._FRAME_SECONDS", 0.2)
-    ref = tree["a"]  # type: ignore[index]
+    ref = tree["a"]
     pid = answering_pid(ref)
     with capture_events([DOWN]) as captured:
         ref.tell(("raw_and_sleep", _REPLY[:20]))
         down = captured.wait_for(lambda event: event.metadata["pid"] == pid, timeout=5)
-    assert "not finished" in down.metadata["reason"].term()[1]
+    assert "not finished" in down.metadata["reason"].term()[1]  # type: ignore[attr-defined]
 
 
-def test_without_the_deadline_it_would_stay_for_ever(tree: object, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_deadline_it_would_stay_for_ever(tree: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("supervision.process.channel._FRAME_SECONDS", 0.05)
     monkeypatch.setattr(Channel, "_check_partial", lambda self, begun: None)
-    ref = tree["a"]  # type: ignore[index]
+    ref = tree["a"]
     pid = answering_pid(ref)
     with capture_events([DOWN]) as captured:
         ref.tell(("raw_and_sleep", _REPLY[:20]))
@@ -158,7 +159,7 @@ def test_without_the_check_of_the_length_a_header_of_4_gib_waits_for_4_gib(monke
             ref.tell(("raw_and_sleep", NONSENSE["a header of 4 GiB"]))
             with pytest.raises(TimeoutError):
                 captured.wait_for(lambda event: event.metadata["pid"] == ref.pid, timeout=0.4)
-        os.kill(ref.pid, signal.SIGKILL)
+        os.kill(ref.pid, signal.SIGKILL)  # type: ignore[arg-type]
 
 
 def test_nonsense_while_it_starts_is_a_failed_start() -> None:
@@ -173,7 +174,7 @@ def test_a_process_id_that_a_child_claims_is_never_signalled() -> None:
         ref = Subject.start()
         pid = ref.pid
         ref.tell(("raw_and_die", frame(msgpack.packb([40, bystander.pid, None]))))
-        wait_until(lambda: not ref.is_alive() and not alive(pid))
+        wait_until(lambda: not ref.is_alive() and not alive(pid))  # type: ignore[arg-type]
         assert Subject.start().stop()
         assert bystander.poll() is None
     finally:

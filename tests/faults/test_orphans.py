@@ -57,7 +57,7 @@ def test_sigkill_in_the_middle_of_starting_leaves_nobody(seed: int) -> None:
     """At any moment: before the zygote runs, while it imports, while it forks, while children start."""
     source = """
 say("begin")
-Supervisor.start([ChildSpec(id=n, start=Subject) for n in range(8)], spares=4)
+Supervisor.start([ChildSpec(id=n, start=(Subject, (), {})) for n in range(8)], spares=4)
 say("up")
 hear()
 """

@@ -28,7 +28,7 @@ def test_exit_codes_of_foreign_subprocesses_are_right_while_children_are_killed(
             if found.returncode != code:
                 wrong.append((code, found.returncode))
 
-    with tree_of(*(ChildSpec(id=n, start=Subject) for n in range(3))) as tree:
+    with tree_of(*(ChildSpec(id=n, start=(Subject, (), {})) for n in range(3))) as tree:
         threads = [threading.Thread(target=run_foreign, args=(first,)) for first in (1, 101)]
         for thread in threads:
             thread.start()
@@ -58,7 +58,7 @@ def reap():
         except ChildProcessError: pass
         time.sleep(0.001)
 thread = threading.Thread(target=reap); thread.start()
-tree = Supervisor.start([ChildSpec(id="a", start=Subject)], intensity=100)
+tree = Supervisor.start([ChildSpec(id="a", start=(Subject, (), {}))], intensity=100)
 with capture_events([("supervision", "child", "down")]) as captured:
     for code in (3, 4, 5):
         tree["a"].tell(("exit", code))
@@ -78,7 +78,7 @@ def test_an_application_that_ignores_or_blocks_sigchld_hears_of_deaths(launcher:
     source = """
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)
 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD, signal.SIGTERM])
-tree = Supervisor.start([ChildSpec(id="a", start=Subject)])
+tree = Supervisor.start([ChildSpec(id="a", start=(Subject, (), {}))])
 ref = tree["a"]
 pid = ref.pid
 began = time.monotonic()
@@ -102,7 +102,7 @@ def look():
     wakeup = signal.set_wakeup_fd(-1)
     return [str(signal.getsignal(n)) for n in range(1, 32)], wakeup, reaper.value
 before = look()
-tree = Supervisor.start([ChildSpec(id="a", start=Subject)])
+tree = Supervisor.start([ChildSpec(id="a", start=(Subject, (), {}))])
 os.kill(tree["a"].pid, signal.SIGKILL)
 answering_pid(tree["a"])
 say(look() == before)
@@ -128,16 +128,16 @@ say(before[2])
     ids=str,
 )
 def test_each_kind_of_end_is_told_as_what_it_was(message: tuple[object, ...], term: object) -> None:
-    with tree_of(ChildSpec(id="a", start=Subject)) as tree, capture_events([DOWN]) as captured:
+    with tree_of(ChildSpec(id="a", start=(Subject, (), {}))) as tree, capture_events([DOWN]) as captured:
         pid = answering_pid(tree["a"])
         tree["a"].tell(message)
         down = captured.wait_for(lambda event: event.metadata["pid"] == pid)
-        assert down.metadata["reason"].term() == term
+        assert down.metadata["reason"].term() == term  # type: ignore[attr-defined]
         assert answering_pid(tree["a"], other_than=pid)
 
 
 def test_no_zombie_stays_after_many_deaths() -> None:
-    with tree_of(ChildSpec(id="a", start=Subject)) as tree:
+    with tree_of(ChildSpec(id="a", start=(Subject, (), {}))) as tree:
         pids = [0]
         for _ in range(50):
             pids.append(answering_pid(tree["a"], other_than=pids[-1]))
@@ -151,7 +151,7 @@ def test_deaths_are_heard_within_milliseconds() -> None:
     """The 90th percentile of a hundred kills, generous: pollers need half a second and more."""
     import time
 
-    with tree_of(ChildSpec(id="a", start=Subject)) as tree, capture_events([DOWN]) as captured:
+    with tree_of(ChildSpec(id="a", start=(Subject, (), {}))) as tree, capture_events([DOWN]) as captured:
         pid, took = 0, []
         for count in range(1, 101):
             pid = answering_pid(tree["a"], other_than=pid)
@@ -163,7 +163,7 @@ def test_deaths_are_heard_within_milliseconds() -> None:
 
 
 def test_a_grandchild_that_holds_the_standard_streams_does_not_delay_the_notice() -> None:
-    with tree_of(ChildSpec(id="a", start=Subject)) as tree, capture_events([DOWN]) as captured:
+    with tree_of(ChildSpec(id="a", start=(Subject, (), {}))) as tree, capture_events([DOWN]) as captured:
         pid = answering_pid(tree["a"])
         grandchild = tree["a"].ask(("hold_stdout",), timeout=10)
         os.kill(pid, signal.SIGKILL)
@@ -174,11 +174,11 @@ def test_a_grandchild_that_holds_the_standard_streams_does_not_delay_the_notice(
 def test_a_child_whose_actor_ended_ends_also_when_a_thread_of_it_would_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """The life of the process is the life of the actor: it is not alive and useless."""
     monkeypatch.setattr(child_process, "_LEAVE_SECONDS", 0.3)
-    with tree_of(ChildSpec(id="a", start=Subject)) as tree, capture_events([DOWN]) as captured:
+    with tree_of(ChildSpec(id="a", start=(Subject, (), {}))) as tree, capture_events([DOWN]) as captured:
         pid = answering_pid(tree["a"])
         tree["a"].tell(("leave_a_thread", 60.0))
         down = captured.wait_for(lambda event: event.metadata["pid"] == pid, timeout=5)
-        assert down.metadata["reason"].term() == ("ValueError", "crashed with a thread left")
+        assert down.metadata["reason"].term() == ("ValueError", "crashed with a thread left")  # type: ignore[attr-defined]
         assert answering_pid(tree["a"], other_than=pid)
 
 
@@ -232,7 +232,7 @@ def test_without_pidfds_deaths_are_heard_all_the_same() -> None:
     source = """
 configure(preload=("tests.faults.sabotage.no_pidfd",))
 import tests.faults.sabotage.no_pidfd
-tree = Supervisor.start([ChildSpec(id="a", start=Subject)], intensity=100)
+tree = Supervisor.start([ChildSpec(id="a", start=(Subject, (), {}))], intensity=100)
 with capture_events([("supervision", "child", "down")]) as captured:
     pid = 0
     for message in (("exit", 3), ("signal", 9), ("raise", "no")):
@@ -270,7 +270,7 @@ def test_a_dead_child_is_signalled_no_more_whoever_has_its_number_now() -> None:
 def test_an_ask_that_is_open_at_the_death_fails_at_once() -> None:
     ref = Subject.start()
     future = ref.ask(("sleep", 60.0), block=False)
-    os.kill(ref.pid, signal.SIGKILL)
+    os.kill(ref.pid, signal.SIGKILL)  # type: ignore[arg-type]
     with pytest.raises(ActorDown) as down:
         future.get(timeout=2)
-    assert down.value.reason.kind == "killed"
+    assert down.value.reason.kind == "killed"  # type: ignore[union-attr]

@@ -8,6 +8,7 @@ import signal
 import tempfile
 import threading
 import time
+from typing import Any
 
 import pytest
 
@@ -22,16 +23,16 @@ DOWN = ("supervision", "child", "down")
 STARTED = ("supervision", "child", "started")
 
 
-def _busy(tree: object, message: tuple[object, ...]) -> int:
+def _busy(tree: Any, message: tuple[object, ...]) -> int:
     """Have the child `a` begin something it never ends; return its pid once it is at it."""
-    pid = answering_pid(tree["a"])  # type: ignore[index]
-    tree["a"].tell(message)  # type: ignore[index]
+    pid = answering_pid(tree["a"])
+    tree["a"].tell(message)
     return pid
 
 
 @pytest.mark.parametrize("message", [("busy_in_c",), ("busy_in_a_pattern",), ("deaf_sleep",)], ids=str)
 def test_a_deaf_child_is_killed_at_its_deadline_with_its_stacks_in_the_report(message: tuple[str]) -> None:
-    tree = Supervisor.start([ChildSpec(id="a", start=Subject, shutdown=0.3)])
+    tree = Supervisor.start([ChildSpec(id="a", start=(Subject, (), {}), shutdown=0.3)])
     pid = _busy(tree, message)
     with capture_events([STACKS, ("supervision", "supervisor", "shutdown_error")]) as captured:
         began = time.monotonic()
@@ -42,14 +43,14 @@ def test_a_deaf_child_is_killed_at_its_deadline_with_its_stacks_in_the_report(me
     assert 0.3 <= took < 1.3
     assert not alive(pid)
     assert told.metadata["pid"] == pid
-    assert f"do_{message[0]}" in told.metadata["stacks"]
-    assert "on_receive" in told.metadata["stacks"]
+    assert f"do_{message[0]}" in told.metadata["stacks"]  # type: ignore[operator]
+    assert "on_receive" in told.metadata["stacks"]  # type: ignore[operator]
     assert report.metadata["reason"] == "killed"
-    assert f"do_{message[0]}" in report.metadata["offender"]["text"]
+    assert f"do_{message[0]}" in report.metadata["offender"]["text"]  # type: ignore[index]
 
 
 def test_a_stopped_child_is_killed_at_its_deadline_without_stacks() -> None:
-    tree = Supervisor.start([ChildSpec(id="a", start=Subject, shutdown=0.2)])
+    tree = Supervisor.start([ChildSpec(id="a", start=(Subject, (), {}), shutdown=0.2)])
     pid = answering_pid(tree["a"])
     os.kill(pid, signal.SIGSTOP)
     with capture_events([STACKS]) as captured:
@@ -60,7 +61,7 @@ def test_a_stopped_child_is_killed_at_its_deadline_without_stacks() -> None:
 
 def test_without_the_deadline_a_deaf_child_would_hold_up_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(incarnation.Incarnation, "kill_deaf", lambda self: None)
-    tree = Supervisor.start([ChildSpec(id="a", start=Subject, shutdown=0.1)])
+    tree = Supervisor.start([ChildSpec(id="a", start=(Subject, (), {}), shutdown=0.1)])
     pid = _busy(tree, ("deaf_sleep",))
     future = tree.stop(block=False)
     assert not future.wait(0.5)
@@ -69,9 +70,9 @@ def test_without_the_deadline_a_deaf_child_would_hold_up_the_end(monkeypatch: py
 
 
 def test_polite_slow_and_deaf_children_end_in_reverse_order_each_in_its_time() -> None:
-    children = [ChildSpec(id=f"polite{n}", start=(Polite, ())) for n in range(3)]
-    children += [ChildSpec(id=f"slow{n}", start=(Polite, (0.15,))) for n in range(3)]
-    children += [ChildSpec(id=f"deaf{n}", start=(Deaf, ()), shutdown=0.2) for n in range(3)]
+    children = [ChildSpec(id=f"polite{n}", start=(Polite, (), {})) for n in range(3)]
+    children += [ChildSpec(id=f"slow{n}", start=(Polite, (0.15,), {})) for n in range(3)]
+    children += [ChildSpec(id=f"deaf{n}", start=(Deaf, (), {}), shutdown=0.2) for n in range(3)]
     tree = Supervisor.start(children)
     with capture_events([DOWN]) as captured:
         began = time.monotonic()
@@ -79,7 +80,7 @@ def test_polite_slow_and_deaf_children_end_in_reverse_order_each_in_its_time() -
         took = time.monotonic() - began
         wait_until(lambda: len(captured.events) == 9)
     assert [event.metadata["id"] for event in captured.events] == [spec.id for spec in reversed(children)]
-    kinds = {event.metadata["id"]: event.metadata["reason"].kind for event in captured.events}
+    kinds = {event.metadata["id"]: event.metadata["reason"].kind for event in captured.events}  # type: ignore[attr-defined]
     assert {kinds[f"deaf{n}"] for n in range(3)} == {"killed"}
     assert {kinds[f"{which}{n}"] for n in range(3) for which in ("polite", "slow")} == {"shutdown"}
     assert took < 3 * 0.15 + 3 * 0.25 + 1.0
@@ -88,7 +89,7 @@ def test_polite_slow_and_deaf_children_end_in_reverse_order_each_in_its_time() -
 def test_nothing_is_started_once_the_stop_has_begun() -> None:
     """Children are killed at random while the tree stops: none comes back."""
     for _ in range(5):
-        tree = Supervisor.start([ChildSpec(id=n, start=(Polite, (0.01,))) for n in range(6)], intensity=1000)
+        tree = Supervisor.start([ChildSpec(id=n, start=(Polite, (0.01,), {})) for n in range(6)], intensity=1000)
         pids = [answering_pid(tree[n]) for n in range(6)]
         with capture_events([STARTED]) as captured:
             future = tree.stop(block=False)
@@ -102,8 +103,8 @@ def test_nothing_is_started_once_the_stop_has_begun() -> None:
 
 
 def test_killing_a_tree_ends_every_child_at_once() -> None:
-    tree = Supervisor.start([ChildSpec(id=n, start=(Deaf, ()), shutdown="infinity") for n in range(5)])
-    pids = [pid for pid in (tree[n].pid for n in range(5))]
+    tree = Supervisor.start([ChildSpec(id=n, start=(Deaf, (), {}), shutdown="infinity") for n in range(5)])
+    pids = [tree[n].pid for n in range(5)]
     began = time.monotonic()
     assert tree.kill()
     assert time.monotonic() - began < 2
@@ -113,7 +114,7 @@ def test_killing_a_tree_ends_every_child_at_once() -> None:
 def test_shutdown_of_the_runtime_ends_everything_and_a_later_start_begins_anew() -> None:
     with own_runtime() as app:
         refs = [Subject.start() for _ in range(3)]
-        tree = Supervisor.start([ChildSpec(id="a", start=Subject)])
+        tree = Supervisor.start([ChildSpec(id="a", start=(Subject, (), {}))])
         pids = [ref.pid for ref in refs] + [tree["a"].pid] + list(app.own_pids())
         from supervision.process.application import shutdown
 
@@ -126,7 +127,7 @@ def test_shutdown_of_the_runtime_ends_everything_and_a_later_start_begins_anew()
 
 def test_the_end_of_the_program_stops_its_actors_in_order_and_says_nothing() -> None:
     source = """
-tree = Supervisor.start([ChildSpec(id=n, start=Subject) for n in range(3)])
+tree = Supervisor.start([ChildSpec(id=n, start=(Subject, (), {})) for n in range(3)])
 for n in range(3): tree[n].ask(("at_exit", sys.argv[1], str(n)))
 Subject.start().ask(("at_exit", sys.argv[1], "x"))
 """
@@ -162,7 +163,7 @@ for ending in ("stop", "kill"):
 
 
 def test_stops_from_many_threads_end_once_and_all_return() -> None:
-    tree = Supervisor.start([ChildSpec(id=n, start=Subject) for n in range(3)])
+    tree = Supervisor.start([ChildSpec(id=n, start=(Subject, (), {})) for n in range(3)])
     answers: list[object] = []
     threads = [threading.Thread(target=lambda: answers.append(tree.stop(timeout=20))) for _ in range(8)]
     for thread in threads:
@@ -179,6 +180,34 @@ def test_a_child_that_asks_for_its_own_stop_while_it_is_being_killed_ends_once()
         pid = ref.pid
         future = ref.stop(block=False)
         with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+            os.kill(pid, signal.SIGKILL)  # type: ignore[arg-type]
         assert future.get(timeout=10) is True
         assert ref.stop() is False
+
+
+def test_calls_after_the_shutdown_are_answered_and_none_hangs() -> None:
+    source = """
+tree = Supervisor.start([ChildSpec(id="a", start=(Subject, (), {}))])
+a, solo = tree["a"], Subject.start()
+shutdown()
+calls = {
+    "ask": lambda: a.ask(("echo", 1)),
+    "tell": lambda: solo.tell(("echo", 1)),
+    "stop": lambda: solo.stop(),
+    "stop the tree": lambda: tree.stop(),
+    "kill the tree": lambda: tree.kill(),
+    "wait": lambda: str(tree.wait()),
+    "which_children": lambda: tree.which_children(),
+    "is_alive": lambda: [a.is_alive(), solo.is_alive(), tree.is_alive()],
+}
+say({name: outcome_of(call, 3.0) for name, call in calls.items()})
+say(Subject.start().ask(("echo", 2)))
+"""
+    with Program(source) as program:
+        outcomes = program.hear()
+        assert "hangs" not in outcomes.values()
+        assert outcomes["ask"] == outcomes["tell"] == "ActorDown"
+        assert outcomes["stop"] == outcomes["stop the tree"] == "False"
+        assert outcomes["wait"] == "'shutdown'"
+        assert outcomes["is_alive"] == "[False, False, False]"
+        assert program.hear() == 2

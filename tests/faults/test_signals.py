@@ -55,13 +55,13 @@ def test_sigterm_at_any_moment_of_a_start_ends_the_child() -> None:
     with own_runtime(spares=0):
         for _ in range(20):
             ref = Subject.start()
-            os.kill(ref.pid, signal.SIGTERM)
+            os.kill(ref.pid, signal.SIGTERM)  # type: ignore[arg-type]
             wait_until(lambda ref=ref: not ref.is_alive())  # type: ignore[misc]
 
 
 def test_ctrl_c_does_not_reach_children() -> None:
     """They have sessions of their own, and do nothing on SIGINT if it is sent all the same."""
-    with tree_of(ChildSpec(id="a", start=Subject)) as tree:
+    with tree_of(ChildSpec(id="a", start=(Subject, (), {}))) as tree:
         pid = answering_pid(tree["a"])
         assert tree["a"].ask(("session",), timeout=10) == pid != os.getsid(0)
         for number in (signal.SIGINT, signal.SIGHUP):
@@ -85,7 +85,7 @@ say(Subject.start().ask(("echo", 1)))
 
 
 def test_sigterm_to_all_processes_at_once_loses_no_child() -> None:
-    with own_runtime(spares=1), tree_of(*(ChildSpec(id=n, start=Subject) for n in range(5))) as tree:
+    with own_runtime(spares=1), tree_of(*(ChildSpec(id=n, start=(Subject, (), {})) for n in range(5))) as tree:
         pids = [answering_pid(tree[n]) for n in range(5)]
         wait_until(lambda: len(spare_pids()) == 1)
         for pid in pids + spare_pids():
@@ -99,7 +99,7 @@ def test_a_storm_of_signals_leaves_the_application_supervising() -> None:
 seen = [0]
 def count(*_): seen[0] += 1
 for number in (signal.SIGUSR1, signal.SIGHUP, signal.SIGCHLD): signal.signal(number, count)
-tree = Supervisor.start([ChildSpec(id=n, start=Subject) for n in range(3)], intensity=10000)
+tree = Supervisor.start([ChildSpec(id=n, start=(Subject, (), {})) for n in range(3)], intensity=10000)
 refs = [tree[n] for n in range(3)]
 say("ready")
 answered, pid, running = 0, 0, [True]
@@ -150,7 +150,7 @@ say([interrupted > 10, wrong, ref.ask(("echo", -1), timeout=10)])
 
 def test_nothing_but_the_main_thread_is_disturbed_by_our_threads() -> None:
     """Our threads are daemons with names, so that they can be told from the program's own."""
-    with tree_of(ChildSpec(id="a", start=Subject)) as tree:
+    with tree_of(ChildSpec(id="a", start=(Subject, (), {}))) as tree:
         answering_pid(tree["a"])
         ours = [thread for thread in threading.enumerate() if thread.name.startswith("supervision")]
         assert ours
@@ -159,7 +159,7 @@ def test_nothing_but_the_main_thread_is_disturbed_by_our_threads() -> None:
 
 
 def test_a_stopped_child_is_no_dead_child() -> None:
-    with tree_of(ChildSpec(id="a", start=Subject)) as tree, capture_events([DOWN]) as captured:
+    with tree_of(ChildSpec(id="a", start=(Subject, (), {}))) as tree, capture_events([DOWN]) as captured:
         pid = answering_pid(tree["a"])
         os.kill(pid, signal.SIGSTOP)
         future = tree["a"].ask(("pid",), block=False)

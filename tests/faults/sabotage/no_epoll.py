@@ -2,4 +2,4 @@
 
 from supervision.process import loop, poller
 
-loop.make_poller = poller.SelectorPoller  # type: ignore[assignment]
+loop.make_poller = poller.SelectorPoller  # type: ignore[attr-defined]

@@ -3,5 +3,5 @@
 from supervision.process import lifeline
 from supervision.process.zygote import Zygote
 
-lifeline.arm = lambda descriptor: descriptor
+lifeline.arm = lambda descriptor: descriptor  # type: ignore[assignment]
 Zygote._end_all = lambda self: None  # type: ignore[method-assign]

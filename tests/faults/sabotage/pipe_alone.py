@@ -11,5 +11,5 @@ def _arm(descriptor: int) -> int:
     return descriptor
 
 
-lifeline.arm = _arm
+lifeline.arm = _arm  # type: ignore[assignment]
 Zygote._end_all = lambda self: None  # type: ignore[method-assign]

@@ -12,4 +12,4 @@ def _slowly(descriptor: int) -> int:
     return _arm(descriptor)
 
 
-lifeline.arm = _slowly
+lifeline.arm = _slowly  # type: ignore[assignment]
