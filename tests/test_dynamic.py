@@ -12,24 +12,24 @@ from typing import Any
 import pykka
 import pytest
 
-from supervision import Backoff, ChildSpec, DynamicSupervisor, Ref, RequestError, StartError, Supervisor
+from supervision import Backoff, ChildSpec, DynamicSupervisor, Ref, RequestError, StartError, Supervisor, monitor
+from supervision.process.application import application
 from supervision.testing import capture_events, wait_until
 from tests.conformance.real_actors import Player, Recorder
 
 CHILD = [("supervision", "child", what) for what in ("started", "down")]
 
 
-@pytest.fixture
-def dynamic() -> Iterator[Callable[..., Any]]:
-    trees: list[Any] = []
-
-    def start(**options: Any) -> Any:
-        trees.append(DynamicSupervisor.start(**options))
-        return trees[-1]
-
-    yield start
-    for tree in trees:
+@pytest.fixture(autouse=True)
+def trees() -> Iterator[None]:
+    yield
+    for tree in list(application().trees):
         tree.kill()
+
+
+@pytest.fixture
+def dynamic() -> Callable[..., Any]:
+    return DynamicSupervisor.start
 
 
 def recorder(*args: Any, **fields: Any) -> ChildSpec:
@@ -37,9 +37,12 @@ def recorder(*args: Any, **fields: Any) -> ChildSpec:
 
 
 def kill(ref: Ref) -> None:
-    pid = ref.pid
+    """Kill an actor and wait until that is known."""
+    pinned = ref.pinned()
+    pid = pinned.pid
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: not pinned.is_alive())
 
 
 def test_a_ref_follows_restarts_or_does_not(dynamic: Callable[..., Any]) -> None:
@@ -47,7 +50,6 @@ def test_a_ref_follows_restarts_or_does_not(dynamic: Callable[..., Any]) -> None
     ref = dynamic().start_child(recorder("x"))
     following = ref.following()
     kill(ref)
-    wait_until(lambda: not ref.is_alive())
     assert following.ask("arguments") == ["x"]
     with pytest.raises(pykka.ActorDeadError):
         ref.ask("arguments")
@@ -90,7 +92,7 @@ def test_a_child_that_waits_for_its_restart_is_found_by_both_refs(dynamic: Calla
     """While it waits out its backoff, terminate_child ends that."""
     for which in (lambda ref: ref, lambda ref: ref.following()):
         tree = dynamic()
-        ref = tree.start_child(recorder(backoff=Backoff(first=60.0, most=60.0)))
+        ref = tree.start_child(recorder(backoff=Backoff(initial=60.0, maximum=60.0)))
         kill(ref)
         wait_until(lambda tree=tree: tree.count_children().active == 0)  # type: ignore[misc]
         assert [row.child for row in tree.which_children()] == ["restarting"]
@@ -114,7 +116,7 @@ def test_an_own_budget_ends_one_child_and_not_the_others(dynamic: Callable[..., 
     sibling = tree.start_child(recorder(own_budget=(5, 60)))
     ref = tree.start_child(recorder(own_budget=(1, 60))).following()
     kill(ref)
-    wait_until(lambda: ref.ask("arguments") == [])
+    assert ref.ask("arguments") == []
     kill(ref)
     wait_until(lambda: tree.count_children().specs == 1)
     assert tree.is_alive()
@@ -164,7 +166,7 @@ def test_an_instance_of_simple_one_for_one_adds_arguments_to_the_template() -> N
     one, two = tree.start_child(("x",)), tree.start_child([])
     assert [one.ask("arguments"), two.ask("arguments")] == [["t", "x"], ["t"]]
     kill(one)
-    assert wait_until(lambda: one.following().ask("arguments")) == ["t", "x"]
+    assert one.following().ask("arguments") == ["t", "x"]
     with pytest.raises(RequestError) as caught:
         tree.start_child("x")
     assert caught.value.reason == ("invalid_args", "x")
@@ -230,8 +232,6 @@ def test_a_tree_of_threads_is_killed_once() -> None:
 
 def test_a_tree_is_killed_while_it_waits_for_processes() -> None:
     """Sixty children asked for at once; the kill does not wait for those that have no process yet."""
-    from supervision.process.application import application
-
     failures: list[Any] = []
 
     def start() -> None:
@@ -252,14 +252,12 @@ def test_a_tree_is_killed_while_it_waits_for_processes() -> None:
 @pytest.mark.parametrize("by_function", [False, True])
 def test_a_monitor_set_during_a_restart_hears_of_the_next_end(by_function: bool) -> None:
     """Of the end of the incarnation to come, whichever number it will have."""
-    from supervision import monitor
-
     tree = Supervisor.start(
         [
             ChildSpec(
                 id="a",
                 start=(_start_player if by_function else Player, ("a",)),
-                backoff=Backoff(first=0.2, most=0.2),
+                backoff=Backoff(initial=0.2, maximum=0.2),
             )
         ]
     )
@@ -282,9 +280,7 @@ def _start_player(path: str) -> Ref:
 @pytest.mark.parametrize("end", ["terminate", "stop"])
 def test_a_monitor_set_during_a_restart_hears_that_there_is_no_next_one(end: str) -> None:
     """The child is terminated, or its supervisor stopped, while it waits for its restart."""
-    from supervision import monitor
-
-    tree = Supervisor.start([ChildSpec(id="a", start=(Player, ("a",)), backoff=Backoff(first=60.0, most=60.0))])
+    tree = Supervisor.start([ChildSpec(id="a", start=(Player, ("a",)), backoff=Backoff(initial=60.0, maximum=60.0))])
     downs: list[Any] = []
     ref = tree["a"]
     kill(ref)

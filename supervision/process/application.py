@@ -18,12 +18,14 @@ from supervision.exits import NOPROC
 from supervision.future import ReplyFuture
 from supervision.process import context
 from supervision.process.board import Board
+from supervision.process.classes import main_name
 from supervision.process.incarnation import Incarnation
 from supervision.process.launcher import Launcher
 from supervision.process.loop import Loop
 from supervision.process.operations import Operations
 from supervision.process.orders import SCRIPT, Orders, main_file, module_to_learn
 from supervision.process.protocol import INTERESTS
+from supervision.process.registry import alias_module
 from supervision.process.router import Router
 from supervision.process.settings import Settings, current_settings
 from supervision.process.slot import Slot, SlotTarget
@@ -53,6 +55,8 @@ class Application:
         life, self._life_write = os.pipe()  # whoever holds the other end dies with us
         self.settings = replace(settings, lifeline=life)
         self.codec = self.settings.codec
+        if main_name() != "__main__":  # run with -m: other processes import it by its own name
+            alias_module(main_name(), "__main__")
         self.loop = Loop()
         self.router = Router(self)
         self.operations = Operations(self)

@@ -25,7 +25,7 @@ from supervision.process.frames import FrameReader, frame
 from supervision.process.loop import Loop, Timer
 from supervision.process.outbox import Outbox
 from supervision.process.poller import READ, WRITE
-from supervision.process.protocol import ERROR, REPLY, REPLY_FOR
+from supervision.process.protocol import ERROR, REPLY, REPLY_FOR, STARTED
 from supervision.process.waiter import Pending, Waiter, as_error
 from supervision.process.wire import Codec
 
@@ -33,6 +33,7 @@ __all__ = ["Channel"]
 
 _FRAME_SECONDS = 30.0
 _LEASE_SECONDS = 0.002
+_START_SECONDS = 0.0005
 _HANG_UP_SECONDS = 1.0
 _UNKNOWN = -1
 
@@ -218,6 +219,8 @@ class Channel:
                     self._send_and_read(data, waiter, deadline)
                 finally:
                     self._read_lock.release()
+                    if self._arrived:
+                        self._loop.call_soon(self._deliver)
                     self._after_reading()
             else:
                 self.send_packed(data)
@@ -242,10 +245,20 @@ class Channel:
                     return
                 if self._receive(0):
                     self._handle_frames()
-                    if self._arrived:  # the answer may depend on them: they do not wait for it
+                    if self._arrived and not self._may_wait(waiter):
                         self._loop.call_soon(self._deliver)
         except ProtocolError as error:
             self._break(error)
+
+    def _may_wait(self, waiter: Waiter) -> bool:
+        """Tell whether what arrived besides may be delivered when the answer is there.
+
+        The answer may depend on it, so no; but nothing does on the word that the actor has started, which
+        comes with the first answer after a restart: the loop is woken once for both.
+        """
+        if any(content[0] != STARTED for _, content in self._arrived):
+            return False
+        return waiter.done or self._wait_readable(time.monotonic() + _START_SECONDS)
 
     # A thread that has read keeps the descriptor out of the poller for a moment: who asks once often asks
     # again, and two system calls an ask are saved. The lease ends when somebody else waits for an answer,

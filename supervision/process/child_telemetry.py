@@ -13,6 +13,7 @@ from supervision.process.protocol import EVENT, LOG
 __all__ = ["enter", "leave", "set_interests", "set_level"]
 
 _TEXT = 8192
+_PATIENCE = 0.05  # seconds
 _told: list[Any] = []  # the names that the application wants to hear of, as it sent them
 
 
@@ -64,7 +65,11 @@ def _plain(value: Any, depth: int = 0) -> Any:
 
 
 class _Forwarder(logging.Handler):
-    """Send records without ever blocking: one that does not fit is counted and dropped."""
+    """Send records without blocking for long: those that do not fit are counted, dropped, and told of.
+
+    A burst may fill the socket for a moment. So the first record without room waits that moment; once one
+    was dropped, the others do not wait, until there is room again.
+    """
 
     def __init__(self, link: Link) -> None:
         super().__init__()
@@ -73,29 +78,48 @@ class _Forwarder(logging.Handler):
         self._formatter = logging.Formatter()
 
     def emit(self, record: logging.LogRecord) -> None:
-        try:
-            sent = self._link.offer([LOG, self._fields(record)])
-        except Exception:
-            sent = False
-        if not sent:
+        patience = 0.0 if self._dropped else _PATIENCE
+        if self._dropped and self._offer(self._loss(), 0.0):
+            self._dropped = 0
+        if self._dropped or not self._offer(self._fields(record), patience):
             self._dropped += 1
+
+    def _offer(self, fields: dict[str, Any], patience: float) -> bool:
+        try:
+            return self._link.offer([LOG, fields], patience)
+        except Exception:
+            return False
 
     def tell_dropped(self, link: Link) -> None:
         if self._dropped:
-            text = f"{self._dropped} log records of this process were dropped: the application did not keep up"
-            link.offer([LOG, {"name": "supervision", "level": logging.WARNING, "message": text, "pid": os.getpid()}])
+            link.send([LOG, self._loss()])
+
+    def _loss(self) -> dict[str, Any]:
+        text = f"{self._dropped} log records of this process were dropped: the application did not keep up"
+        return {"name": "supervision", "level": logging.WARNING, "message": text, "pid": os.getpid()}
 
     def _fields(self, record: logging.LogRecord) -> dict[str, Any]:
         trace = self._formatter.formatException(record.exc_info) if record.exc_info else record.exc_text
         return {
             "name": record.name,
             "level": record.levelno,
-            "message": record.getMessage()[:_TEXT],
+            "message": _sendable(_message(record)[:_TEXT]),
             "created": record.created,
             "path": record.pathname,
             "line": record.lineno,
             "function": record.funcName,
             "thread": record.threadName,
             "pid": os.getpid(),
-            "trace": trace[-_TEXT:] if trace else None,
+            "trace": _sendable(trace[-_TEXT:]) if trace else None,
         }
+
+
+def _message(record: logging.LogRecord) -> str:
+    try:
+        return record.getMessage()
+    except Exception as error:  # its arguments do not fit: that is worth a record, too
+        return f"{record.msg!r} with {len(record.args or ())} arguments: {type(error).__name__}: {error}"
+
+
+def _sendable(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")

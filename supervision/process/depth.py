@@ -12,7 +12,7 @@ from typing import Final
 
 from supervision.errors import ProtocolError
 
-__all__ = ["ARRAY_HEADS", "BIN_OR_EXT", "CLASSES", "CONTAINER", "OTHER_KIND", "check_form"]
+__all__ = ["ARRAY_HEADS", "BIN_OR_EXT", "ARRAY", "CLASSES", "MAP", "OTHER_KIND", "check_form"]
 
 ARRAY_HEADS: Final = frozenset([*range(0x90, 0xA0), 0xDC, 0xDD])
 _MAP_HEADS: Final = frozenset([*range(0x80, 0x90), 0xDE, 0xDF])
@@ -26,24 +26,28 @@ _BLOB_LENGTH: Final = _BIN_LENGTH | _STR_LENGTH
 _EXTENDED: Final = frozenset([*_BIN_LENGTH, *_EXT_LENGTH, *_FIXEXT])
 _NOT_STR_NOR_INT: Final = frozenset([0xC0, 0xC2, 0xC3, 0xCA, 0xCB])
 
-CONTAINER: Final = 1
+ARRAY: Final = 1
 BIN_OR_EXT: Final = 2
 OTHER_KIND: Final = 3
+MAP: Final = 4
 
 
 def _class_of(byte: int) -> int:
-    if byte in ARRAY_HEADS or byte in _MAP_HEADS:
-        return CONTAINER
+    if byte in ARRAY_HEADS:
+        return ARRAY
+    if byte in _MAP_HEADS:
+        return MAP
     if byte in _EXTENDED:
         return BIN_OR_EXT
     return OTHER_KIND if byte in _NOT_STR_NOR_INT else 0
 
 
+_CONTAINERS: Final = (ARRAY, MAP)
 CLASSES: Final = bytes(map(_class_of, range(256)))
 """Translate a message with this, and each head in it becomes its class; other bytes may look like heads too.
 
 So what is absent from the translation is surely absent from the message, and a count is an upper bound:
-CONTAINER for arrays and maps, BIN_OR_EXT, OTHER_KIND for None, bool and float, 0 for str and int.
+ARRAY, MAP, BIN_OR_EXT, OTHER_KIND for None, bool and float, 0 for str and int.
 """
 
 
@@ -130,7 +134,7 @@ def _walk(data: bytes, depth: int, opaque: frozenset[int]) -> tuple[int, bool]:
                 continue
             outer.append((left, end, level))
             retry = _RUN_WORTH
-            if CLASSES[head] == CONTAINER:
+            if CLASSES[head] in _CONTAINERS:
                 position, left = _open(data, position, head)
                 end, level = 0, level + 1
                 sizes = _SIZES_WITH_EMPTY if level < depth else _SIZES

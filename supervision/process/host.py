@@ -176,16 +176,22 @@ def load_script(path: str) -> ModuleType:
     """Load the application's script under a name of its own, so that its main guard does not fire."""
     known = sys.modules.get("__mp_main__")
     if known is not None and getattr(known, "__file__", None) == path:
+        alias_module("__main__", known)  # where multiprocessing has loaded it
         return known
     spec = importlib.util.spec_from_file_location("__mp_main__", path)
     if spec is None or spec.loader is None:
         raise ImportError(f"cannot load the script {path!r} to find the actor class in it")
     module = importlib.util.module_from_spec(spec)
+    before = sys.modules["__main__"]
     sys.modules["__mp_main__"] = sys.modules["__main__"] = module
     alias_module("__main__", module)
     context.set_loading_script(True)
     try:
         spec.loader.exec_module(module)
+    except BaseException:  # half a script must not be found later in place of a whole one
+        sys.modules["__main__"] = before
+        del sys.modules["__mp_main__"]
+        raise
     finally:
         context.set_loading_script(False)
     return module

@@ -81,13 +81,18 @@ class Link:
         except OSError:
             os._exit(1)  # the application is gone, or has given this child up
 
-    def offer(self, content: list[object]) -> bool:
-        """Send a small frame if that cannot block; tell whether it was sent. Any thread."""
+    def offer(self, content: list[object], patience: float = 0.0) -> bool:
+        """Send a small frame if there is room, or soon will be; tell whether it was sent. Any thread.
+
+        Args:
+            content: what to send.
+            patience: seconds to wait for another thread's frame, and as many for room.
+        """
         data = frame(self._outer.encode(content))
-        if not self._send_lock.acquire(blocking=False):
+        if not self._send_lock.acquire(timeout=patience):
             return False
         try:
-            if not self._writable.poll(0):
+            if not self._writable.poll(patience * 1000.0):
                 return False
             self._sock.sendall(data)
         except OSError:

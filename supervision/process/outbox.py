@@ -81,6 +81,18 @@ class Outbox:
         """
         now = _monotonic()
         with self._lock:
+            gathered = self._gathered_bytes + len(data)
+            if (
+                self._flush_due
+                and gathered < _GATHER_BYTES
+                and now - self._last_write < _GATHER_SECONDS
+                and not self.blocked
+            ):
+                # In the middle of a stream, as nearly all of its messages are.
+                self._gathered.append(data)
+                self._gathered_bytes = gathered
+                self._streaming = self._busy = True
+                return True
             if self._closed:
                 return False
             if now - self._last_write > _GATHER_SECONDS:
@@ -127,7 +139,7 @@ class Outbox:
         """Refuse everything from now on and drop what waits."""
         with self._lock:
             self._closed = self._busy = True
-            self.blocked = False
+            self._flush_due = self.blocked = False
             self._gathered = []
             self._rest.clear()
 

@@ -85,7 +85,7 @@ class Router:
                 self._event(content[1], content[2], content[3])
             elif kind == LOG:
                 fields = content[1]
-                reporter.put(lambda: _log(fields))
+                reporter.put_for_child(lambda: _log(fields))
             else:
                 raise ProtocolError(f"a child sent a frame of an unknown kind: {kind!r}")
         except (IndexError, TypeError, KeyError, ValueError) as error:
@@ -224,7 +224,7 @@ class Router:
     def _event(self, name: Any, measurements: Any, metadata: Any) -> None:
         if not isinstance(measurements, dict) or not isinstance(metadata, dict):
             raise ProtocolError("an event's measurements and metadata must be dicts")
-        reporter.put(lambda: telemetry.deliver(tuple(name), measurements, metadata))
+        reporter.put_for_child(lambda: telemetry.deliver(tuple(name), measurements, metadata))
 
 
 def _log(fields: Any) -> None:

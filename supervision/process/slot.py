@@ -123,6 +123,7 @@ class Slot:
             self.state = "down"
             self.reason = reason
         self._fail_parked()
+        self.announce(self.number + 1, reason)  # also to those who wait for one that will not come
 
     def _fail_parked(self) -> None:
         with self._lock:
@@ -164,9 +165,9 @@ class Slot:
             self._on_down.pop(watch, None)
 
     def announce(self, gone: int, reason: ExitReason) -> None:
-        """Tell those who watch incarnation `gone` that it ended. Loop thread."""
+        """Tell those who watch incarnation `gone`, or one before it that never came, of the end. Loop thread."""
         with self._lock:
-            told = sorted((key > 0, key) for key, (number, _) in self._on_down.items() if number == gone)
+            told = sorted((key > 0, key) for key, (number, _) in self._on_down.items() if number <= gone)
             calls = [self._on_down.pop(key)[1] for _, key in told]
         for call in calls:
             call(reason)
@@ -300,7 +301,7 @@ class SlotTarget:
         """Send a message and wait for its answer."""
         slot = self.slot
         way = slot.way
-        if way is None or (self._pinned and self._pinned != way.number):
+        if way is None or (self._pinned and self._pinned != slot.number):
             if self._pinned:
                 raise slot.down_error()
             return slot.ask(message, timeout)
@@ -318,7 +319,7 @@ class SlotTarget:
         """Send a message."""
         slot = self.slot
         way = slot.way
-        if way is None or (self._pinned and self._pinned != way.number):
+        if way is None or (self._pinned and self._pinned != slot.number):
             if self._pinned:
                 raise slot.down_error()
             slot.tell(message)

@@ -18,7 +18,7 @@ from typing import Any, Final
 from msgpack import ExtType, Packer, unpackb
 
 from supervision.errors import MessageError, ProtocolError
-from supervision.process.depth import ARRAY_HEADS, BIN_OR_EXT, CLASSES, CONTAINER, OTHER_KIND, check_form
+from supervision.process.depth import ARRAY, ARRAY_HEADS, BIN_OR_EXT, CLASSES, MAP, OTHER_KIND, check_form
 from supervision.process.failures import RemoteTraceback, describe, rebuild
 from supervision.process.inspection import explain, is_sound
 from supervision.process.registry import alias_module, register, wire_value
@@ -54,7 +54,8 @@ _SMALL: Final = 4096
 # A Packer keeps the largest buffer it ever needed: one that grew beyond this is let go.
 _KEEP_BYTES: Final = 262_144
 _BUFFER_BYTES: Final = 1_024
-_CONTAINER_BYTE: Final = bytes([CONTAINER])
+_ARRAY: Final = bytes([ARRAY])
+_MAP: Final = bytes([MAP])
 _KEYS: Final = frozenset([str, int])
 _EXCEPTION_CHARS: Final = (65_536, 4_096, 256)
 # Without a Python-level constructor, which checks what is known to be right here.
@@ -139,19 +140,19 @@ class Codec:
         if size > self._glance_bytes:
             return self._checked(value, data)
         classes = data.translate(CLASSES)
-        if BIN_OR_EXT not in classes:
-            if OTHER_KIND not in classes:
-                # Nothing here could be a key other than str or int.
-                if classes.count(_CONTAINER_BYTE) <= self._depth:
-                    return data
-            elif type(value) is dict and classes.rfind(_CONTAINER_BYTE) == 0:
-                # One map and nothing inside it: its own keys are all there are.
-                try:
-                    "".join(value)
-                except TypeError:
-                    return self._checked(value, data)
-                return data
-        return self._checked(value, data)
+        if BIN_OR_EXT in classes or classes.count(_ARRAY) + classes.count(_MAP) > self._depth:
+            return self._checked(value, data)
+        if OTHER_KIND not in classes:
+            return data  # nothing here could be a key other than str or int
+        if classes.rfind(_MAP) > 0:
+            return self._checked(value, data)
+        # At most one map, the outermost: its own keys are all there are.
+        if type(value) is dict:
+            try:
+                "".join(value)
+            except TypeError:
+                return self._checked(value, data)
+        return data
 
     def encode_exception(self, error: BaseException) -> bytes:
         """Return bytes that `decode` turns into this exception, or RemoteError; never fails.
@@ -256,7 +257,7 @@ class Codec:
             if len(data) <= _SMALL:
                 classes = data.translate(CLASSES)
                 plain = BIN_OR_EXT not in classes
-                if classes.count(_CONTAINER_BYTE) > self._depth:
+                if classes.count(_ARRAY) + classes.count(_MAP) > self._depth:
                     plain = check_form(data, self._depth, OPAQUE)
             else:
                 plain = check_form(data, self._depth, OPAQUE)

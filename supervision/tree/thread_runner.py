@@ -46,15 +46,16 @@ class _Inbox(queue.Queue[Any]):
         _refuse(item, self._ended)
 
     def end(self, text: str) -> None:
-        """Refuse everything from now on, and what is here."""
+        """Refuse everything from now on, and what is here; wake whoever waits for a message."""
         with self._gate:
             self._ended = text
         while not self.empty():
             _refuse(self.get(), text)
+        super().put(None)
 
 
 def _refuse(envelope: Any, text: str) -> None:
-    if envelope.reply_to is None:
+    if envelope is None or envelope.reply_to is None:
         return
     if isinstance(envelope.message, _ActorStop):
         envelope.reply_to.set(None)
@@ -173,6 +174,8 @@ class ThreadRunner:
     def _receive(self, actor: Any) -> None:
         while not actor.actor_stopped.is_set():
             envelope = actor.actor_inbox.get()
+            if envelope is None:
+                return  # abandoned
             if isinstance(envelope.message, _ActorStop):
                 self._reason = SHUTDOWN if self._asked else NORMAL
                 self._stop(actor)

@@ -14,7 +14,7 @@ from typing import Any
 import pykka
 
 from supervision import Down, Exit, ExitReason, ProcessActor, telemetry
-from supervision.process import context
+from supervision.process import child_telemetry, context
 
 
 class Recorder(ProcessActor):
@@ -350,6 +350,20 @@ class Subject(ProcessActor):
     def do_log_plain(self, name: str, level: int, text: str) -> None:
         logging.getLogger(name).log(level, text)
 
+    def do_log_lone_surrogate(self) -> None:
+        logging.getLogger("tests.actors.child").error("odd \ud800 text")
+
+    def do_own_events(self, name: list[str]) -> list[Any]:
+        found: list[Any] = []
+        telemetry.attach("own", tuple(name), lambda _, measurements, *rest: found.append(dict(measurements)))
+        telemetry.execute(tuple(name), {"n": 1}, {})
+        telemetry.detach("own")
+        return found
+
+    def do_span(self, name: list[str]) -> None:
+        with telemetry.span(tuple(name), {}):
+            time.monotonic()
+
     def do_log_error(self) -> None:
         try:
             raise LookupError("inner trouble")
@@ -363,8 +377,7 @@ class Subject(ProcessActor):
         telemetry.execute(tuple(name), {"n": 1}, {"thread": threading.current_thread(), "set": {1}, "t": (1, "x" * 20000)})
 
     def do_interests(self) -> list[Any]:
-        bus = sys.modules["supervision.bus"]
-        return sorted(map(list, bus.__dict__["_bus"].forwarded()))
+        return sorted(child_telemetry._told)
 
     def do_frames_sent(self, name: list[str]) -> int:
         """Emit an event and count the frames that leave this process."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import signal
 import time
@@ -159,8 +160,12 @@ say(tree.stop(timeout=10))
         assert program.hear() is True
 
 
-def test_many_restarts_keep_no_memory() -> None:
-    with own_runtime(spares=1), tree_of(ChildSpec(id="a", start=(Subject, (), {})), period=1) as tree:
+def test_many_restarts_keep_no_memory(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.CRITICAL, "supervision")  # pytest keeps every record with what it holds
+    with (
+        own_runtime(spares=1),
+        tree_of(ChildSpec(id="a", start=(Subject, (), {})), period=1) as tree,
+    ):
 
         def restart(times: int) -> None:
             pid = 0
@@ -169,6 +174,11 @@ def test_many_restarts_keep_no_memory() -> None:
                 os.kill(pid, signal.SIGKILL)
             answering_pid(tree["a"], other_than=pid)
 
+        def kept() -> list[tracemalloc.StatisticDiff]:
+            gc.collect()
+            grown = tracemalloc.take_snapshot().compare_to(before, "lineno")
+            return [line for line in grown if _is_ours(line) and line.size_diff > 64 * 1024]
+
         restart(50)
         tracemalloc.start()
         try:
@@ -176,16 +186,13 @@ def test_many_restarts_keep_no_memory() -> None:
             gc.collect()
             before = tracemalloc.take_snapshot()
             restart(150)
-            gc.collect()
-            after = tracemalloc.take_snapshot()
+            wait_until(lambda: not kept(), interval=0.1)  # timers that are due in a second hold the last ones
         finally:
             tracemalloc.stop()
-        ours = [
-            line
-            for line in after.compare_to(before, "lineno")
-            if "supervision" in line.traceback[0].filename and line.size_diff > 64 * 1024
-        ]
-        assert ours == []
+
+
+def _is_ours(line: tracemalloc.StatisticDiff) -> bool:
+    return "supervision" in line.traceback[0].filename
 
 
 def test_the_number_of_restarts_is_exact_and_no_more_follow(tmp_path: Path) -> None:
@@ -212,7 +219,7 @@ def test_no_shared_memory_no_socket_with_a_name_and_no_resource_tracker() -> Non
         with open("/proc/net/unix") as file:
             named = [line for line in file if len(line.split()) > 7 and line.split()[6] in inodes]
         assert named == []
-        assert set(os.listdir("/dev/shm")) <= before | {name for name in os.listdir("/dev/shm") if "mp-" in name}
+        assert set(os.listdir("/dev/shm")) <= before
         assert not [pid for pid in pids if b"resource_tracker" in _command(pid)]
         assert "multiprocessing.resource_tracker" not in tree[0].ask(("modules",), timeout=10)
 

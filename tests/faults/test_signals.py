@@ -50,8 +50,8 @@ def test_what_an_actor_starts_ignores_no_signal_of_a_terminal() -> None:
     assert ref.stop()
 
 
-def test_sigterm_at_any_moment_of_a_start_ends_the_child() -> None:
-    """Sent to spares as to actors; the stop by message gets through in any case."""
+def test_sigterm_right_after_a_start_ends_the_child() -> None:
+    """Twenty times, each in a process that was forked for it a moment before."""
     with own_runtime(spares=0):
         for _ in range(20):
             ref = Subject.start()
