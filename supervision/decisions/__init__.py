@@ -36,6 +36,7 @@ from supervision.decisions.actions import (
     Stop,
     Unexpected,
 )
+from supervision.decisions.at_once import AtOnce, restart_at_once
 from supervision.decisions.events import (
     NO_INFO,
     Boot,
@@ -63,6 +64,7 @@ from supervision.decisions.step import step
 __all__ = [
     "Action",
     "Answer",
+    "AtOnce",
     "Boot",
     "BootFailed",
     "BootOk",
@@ -105,5 +107,6 @@ __all__ = [
     "Unexpected",
     "WhichChildren",
     "initial",
+    "restart_at_once",
     "step",
 ]

@@ -29,8 +29,11 @@ class Owner(Protocol):
     def on_frame(self, content: list[object]) -> None:
         """Take a frame that is not a reply."""
 
+    def on_dead(self) -> None:
+        """Hear that the process died, unasked, of a reason that is yet to be known; `on_gone` follows."""
+
     def on_gone(self, reason: ExitReason) -> None:
-        """Hear that the process is gone; every frame it sent was delivered before."""
+        """Hear that the process is gone, and why; every frame it sent was delivered before."""
 
 
 class ChildProcess:
@@ -147,6 +150,8 @@ class ChildProcess:
         # Each system call on the way to the replacement gives other threads the interpreter: few of them.
         self._dead = True
         self._kill_group()
+        if not self._expected:
+            self.owner.on_dead()
         self.channel.drain()
         if self._said is None and not self._reaped:
             self._status = _zombies_code(self.pid)

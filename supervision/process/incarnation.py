@@ -50,6 +50,9 @@ class Life(Protocol):
     def on_start_failed(self, incarnation: Incarnation, reason: Any, error: BaseException | None) -> None:
         """Hear that the start failed and no process is left."""
 
+    def on_dead(self, incarnation: Incarnation) -> None:
+        """Hear that a started actor died, unasked, of a reason that is yet to be known; `on_exit` follows."""
+
     def on_exit(self, incarnation: Incarnation, reason: ExitReason) -> None:
         """Hear that a started actor is gone."""
 
@@ -152,6 +155,11 @@ class Incarnation:
             self._failure = ((type_name(error), _said(error)), error)
         elif error is not None:
             self._failure = (error.term(), None)
+
+    def on_dead(self) -> None:
+        """Hear that the process died of a reason that is yet to be known."""
+        if self.running:
+            self._life.on_dead(self)
 
     def on_gone(self, reason: ExitReason) -> None:
         """Hear that the process is gone."""

@@ -36,6 +36,9 @@ class _Waiting:
         if content[0] == READY:
             self._launcher.ready(self)
 
+    def on_dead(self) -> None:
+        """Wait for `on_gone`, which has the reason."""
+
     def on_gone(self, reason: ExitReason) -> None:
         self._launcher.gone(self, reason)
 

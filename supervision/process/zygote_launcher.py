@@ -42,6 +42,9 @@ class _Spare:
         if content[0] == READY and self.process is not None:
             self._launcher.spare_ready(self)
 
+    def on_dead(self) -> None:
+        """Wait for `on_gone`: the reason decides nothing, and nothing is urgent."""
+
     def on_gone(self, _reason: ExitReason) -> None:
         if not self.retired:
             self._launcher.spare_gone(self)

@@ -68,6 +68,7 @@ class Performer:
         self._kill_timers: dict[Runner, Timer] = {}
         self._orders: dict[Any, tuple[ChildSpec, Orders]] = {}
         self._unsettled: set[Any] = set()
+        self._early: dict[Runner, tuple[decisions.AtOnce, int]] = {}
         self._killed = False
         self._watchers: list[Callable[[ExitReason], object]] = []
         self.reason: ExitReason | None = None
@@ -209,8 +210,28 @@ class Performer:
         entry.slot.lose(ExitReason("crash", reason))
         self.feed(decisions.StartFailed(entry.key, reason))
 
+    def died(self, entry: Entry, runner: Runner) -> None:
+        """Hear that a child died of a reason that is yet to be known: restart it if that decides nothing."""
+        if self._feeding or self._killed:
+            return
+        early = decisions.restart_at_once(self.state, entry.key, runner, time.monotonic())
+        if early is None:
+            return
+        self._early[runner] = (early, entry.slot.number)
+        self.state = early.state
+        entry.slot.lose(NOPROC)
+        self._start(early.start)
+
+    def _report_early(self, entry: Entry, runner: Runner, reason: ExitReason) -> None:
+        early, number = self._early.pop(runner)
+        self._tell(self._announce, entry, runner, number, reason)
+        self._report(early.report(reason))
+
     def exited(self, entry: Entry, runner: Runner, reason: ExitReason) -> None:
         """Hear that a child is gone."""
+        if runner in self._early:
+            self._report_early(entry, runner, reason)
+            return
         timer = self._kill_timers.pop(runner, None)
         if timer is not None:
             timer.cancel()

@@ -70,5 +70,8 @@ class RunnerOwner(Protocol):
     def start_failed(self, entry: Entry, runner: Runner, reason: Any, error: BaseException | None) -> None:
         """Hear that the start failed."""
 
+    def died(self, entry: Entry, runner: Runner) -> None:
+        """Hear that the child died, unasked, of a reason that is yet to be known; `exited` follows."""
+
     def exited(self, entry: Entry, runner: Runner, reason: ExitReason) -> None:
         """Hear that the child is gone."""

@@ -39,9 +39,7 @@ class Driver:
     """Be a machine with a clock; `actions` are those of the last event."""
 
     def __init__(self, *specs: ChildSpec, mode: Mode = "ordinary", options: Any = None, **flags: Any) -> None:
-        self.state: State = initial(
-            {"period": 3600, "intensity": 100, **flags}, specs, mode, **(options or {})
-        )
+        self.state: State = initial({"period": 3600, "intensity": 100, **flags}, specs, mode, **(options or {}))
         self.actions: tuple[Action, ...] = ()
         self.now = 0.0
         self.numbers = 0

@@ -31,9 +31,7 @@ def test_an_integer_goes_to_its_remainder(key: int, partitions: int) -> None:
 
 def test_every_process_finds_the_same_partition() -> None:
     """Python's own hash of a text differs from process to process; this one must not."""
-    code = (
-        "from supervision.decisions.partition import partition_index as p; print(p(('a', b'b', 1.5), 1000))"
-    )
+    code = "from supervision.decisions.partition import partition_index as p; print(p(('a', b'b', 1.5), 1000))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert int(done.stdout) == partition_index(("a", b"b", 1.5), 1000)
 
