@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
 from types import FrameType
 from typing import Any
@@ -41,12 +40,14 @@ class _Run:
         self._tree = tree
         self._signals: list[int] = []
         self._wake_read, self._wake_write = os.pipe()
+        self._closing = threading.Lock()
         os.set_blocking(self._wake_write, False)
 
     def on_signal(self, number: int, _frame: FrameType | None) -> None:
-        # Nothing else: whatever a handler does it may do in the middle of anything.
+        # Nothing else, and no lock: whatever a handler does it may do in the middle of anything.
         self._signals.append(number)
-        os.write(self._wake_write, b"\0")
+        if self._wake_write >= 0:
+            os.write(self._wake_write, b"\0")
 
     def wait(self) -> int:
         threading.Thread(target=self._watch_tree, name="supervision-run", daemon=True).start()
@@ -71,11 +72,11 @@ class _Run:
 
     def _watch_tree(self) -> None:
         self._tree.wait()
-        try:
-            os.write(self._wake_write, b"\0")
-        except OSError as error:
-            print(f"supervision: {error}", file=sys.stderr)
+        with self._closing:
+            if self._wake_write >= 0:
+                os.write(self._wake_write, b"\0")
 
     def _close_write(self) -> None:
-        write, self._wake_write = self._wake_write, -1
-        os.close(write)
+        with self._closing:
+            write, self._wake_write = self._wake_write, -1
+            os.close(write)
