@@ -7,10 +7,10 @@ word to the actor, and that of a busy actor does not hang.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from functools import lru_cache
 from inspect import isabstract
-from typing import Any
+from typing import Any, cast
 
 import pykka
 from pykka.messages import ProxyGetAttr
@@ -30,7 +30,7 @@ class _CallablePlaceholder(_Placeholder):
 
 
 class _TraversablePlaceholder(_Placeholder):
-    pykka_traversable = True
+    _pykka_traversable = True  # private, so that no attribute of that name takes its place
 
 
 def describe(thing: object, depth: int = 4) -> Attributes:
@@ -39,9 +39,11 @@ def describe(thing: object, depth: int = 4) -> Attributes:
 
 
 @lru_cache(maxsize=256)
-def describe_class(actor_class: type[Any]) -> Attributes:
+def describe_class(actor_class: Hashable) -> Attributes:
     """Say which public attributes an actor class has beyond Pykka's, for where the class is not known."""
-    return [found for found in _describe(_of_classes(actor_class), 4) if not hasattr(pykka.Actor, found[0])]
+    return [
+        found for found in _describe(_of_classes(cast(type[Any], actor_class)), 4) if not hasattr(pykka.Actor, found[0])
+    ]
 
 
 def _describe(attributes: Mapping[str, object], depth: int) -> Attributes:

@@ -306,7 +306,17 @@ def _in_forked_copy() -> None:
     context.set_node(None)
     if copy is not None:
         copy.discard()
+        _forget_refs()
         reporter.reset_in_forked_copy()
+
+
+def _forget_refs() -> None:
+    """Take the original's actors out of Pykka's registry: the copy must not stop them."""
+    # The lock may have been held by a thread that the copy does not have.
+    pykka.ActorRegistry._actor_refs_lock = threading.RLock()
+    for ref in pykka.ActorRegistry.get_all():
+        if isinstance(ref, Ref) or not isinstance(ref, pykka.ActorRef):
+            pykka.ActorRegistry.unregister(ref)
 
 
 os.register_at_fork(after_in_child=_in_forked_copy)

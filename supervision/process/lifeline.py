@@ -28,10 +28,13 @@ def arm(lifeline: int) -> int:
 
     Exits at once when the application is gone already. Where the kernel cannot do it (not Linux), a
     daemon thread reads the pipe; that does not end a stopped process.
+
+    Raises:
+        OSError: no descriptor was left; a process that is not bound must not live.
     """
     try:
         own = os.open(f"/proc/self/fd/{lifeline}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
+    except FileNotFoundError:
         threading.Thread(target=_watch, args=(lifeline,), name="supervision-lifeline", daemon=True).start()
         return lifeline
     fcntl.fcntl(own, fcntl.F_SETOWN, os.getpid())

@@ -127,7 +127,7 @@ class Operations:
         way = self._slot(address).way
         if way is None:
             return []
-        shared = describe_class(self._slot(address).actor_class)
+        shared = describe_class(self._slot(address).actor_class)  # type: ignore[arg-type]
         if not fresh:
             return shared + (way.attributes(fresh=False) or [])
         begin = getattr(way, "begin_attributes", None)  # an actor of this process is simply looked at

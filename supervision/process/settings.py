@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any, Literal
 
 from supervision.process.wire import Codec, Limits
 
 __all__ = ["Settings", "configure", "current_settings"]
+
+
+@lru_cache(maxsize=8)
+def _codec(limits: Limits) -> Codec:
+    return Codec(limits)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,8 +43,8 @@ class Settings:
 
     @property
     def codec(self) -> Codec:
-        """Return a codec with these limits."""
-        return Codec(self.limits)
+        """The codec with these limits."""
+        return _codec(self.limits)
 
 
 _DEFAULT_LAUNCHER: Literal["zygote", "spawn"] = (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 __all__ = ["read_stacks"]
 
 _MOST = 64 * 1024
@@ -16,8 +18,12 @@ def read_stacks(pid: int, descriptor: int | None) -> str:
     """
     if descriptor is None:
         return ""
+    path = f"/proc/{pid}/fd/{descriptor}"
     try:
-        with open(f"/proc/{pid}/fd/{descriptor}", "rb") as file:
+        # The number came from the child: whatever else it may mean by now, reading it must not block.
+        if "memfd:supervision-stacks" not in os.readlink(path):
+            return ""
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
             return file.read(_MOST).decode("utf-8", "replace")
     except OSError:
         return ""

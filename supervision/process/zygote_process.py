@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["ZygoteProcess", "home_of_packages"]
 
 _CODE = "import sys; sys.path.insert(0, sys.argv[1]); from supervision.process.zygote import main; main(sys.argv[2:])"
-_MESSAGE = 1 << 20
+_MESSAGE = 1 << 16
 
 
 def home_of_packages() -> str:

@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 
 from tests.actors.actors import Recorder, Subject
+from tests.actors.parity import actor, kind, notebook
+
+__all__ = ["actor", "kind", "notebook"]
 
 Starter = Callable[..., Any]
 

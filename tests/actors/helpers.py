@@ -20,7 +20,12 @@ def heard(recorder: Any) -> list[Any]:
 
 def wait_heard(recorder: Any, count: int, timeout: float = SECONDS) -> list[Any]:
     """Return what a recorder was told, once that is so much."""
-    return wait_until(lambda: (found := heard(recorder)) and len(found) >= count and found, timeout)  # type: ignore[return-value]
+    return wait_until(lambda: (found := heard(recorder)) and len(found) >= count and found, timeout)  # type: ignore[arg-type, return-value]
+
+
+def reason_of(raised: Any) -> object:
+    """Return the term of the reason that `pytest.raises(ActorDown)` caught."""
+    return raised.value.reason.term()
 
 
 def gone(pid: int) -> bool:

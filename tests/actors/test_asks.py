@@ -9,6 +9,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from supervision import ActorDown, AskCycle, MessageError
 from supervision.process.channel import Channel
 from supervision.testing import wait_until
 from tests.actors.conftest import Starter
-from tests.actors.helpers import SECONDS, heard, in_threads
+from tests.actors.helpers import SECONDS, heard, in_threads, reason_of
 
 Ender = Callable[[Any], object]
 
@@ -28,12 +29,12 @@ def by_stop(ref: Any) -> object:
     return ref.stop(block=False)
 
 
-def by_sigkill(ref: Any) -> object:
-    return os.kill(ref.pid, signal.SIGKILL)
+def by_sigkill(ref: Any) -> None:
+    os.kill(ref.pid, signal.SIGKILL)
 
 
-def by_sigterm(ref: Any) -> object:
-    return os.kill(ref.pid, signal.SIGTERM)
+def by_sigterm(ref: Any) -> None:
+    os.kill(ref.pid, signal.SIGTERM)
 
 
 def by_exit(ref: Any) -> object:
@@ -66,7 +67,7 @@ class Asker:
             value = [self.number, self.asked]
             future = self.ask_later(value)
             self.outcomes[self.ask(value)] += 1
-            self.outcomes[self.outcome(lambda found=future: found.get(timeout=SECONDS), value)] += 1
+            self.outcomes[self.outcome(partial(future.get, timeout=SECONDS), value)] += 1
 
     def ask_later(self, value: Any) -> Any:
         future = self.ref.ask(("echo", value), block=False)
@@ -84,6 +85,10 @@ class Asker:
             return "dead"
 
 
+def _all_asked(askers: list[Asker]) -> bool:
+    return all(asker.asked > 40 for asker in askers)
+
+
 @pytest.mark.parametrize("end", ENDERS)
 def test_asks_that_race_with_the_end_all_end_once(start: Starter, end: Ender) -> None:
     for _ in range(3):
@@ -92,7 +97,7 @@ def test_asks_that_race_with_the_end_all_end_once(start: Starter, end: Ender) ->
         threads = [threading.Thread(target=asker.run, daemon=True) for asker in askers]
         for thread in threads:
             thread.start()
-        wait_until(lambda busy=askers: all(asker.asked > 40 for asker in busy), interval=0.001)
+        wait_until(partial(_all_asked, askers), interval=0.001)
         end(ref)
         for thread in threads:
             thread.join(SECONDS)
@@ -101,7 +106,7 @@ def test_asks_that_race_with_the_end_all_end_once(start: Starter, end: Ender) ->
             assert set(asker.outcomes) == {"right", "dead"}
             assert sum(asker.outcomes.values()) == asker.asked
             assert asker.settled.qsize() == asker.asked // 2  # each future once
-        wait_until(lambda gone=ref: not gone.is_alive())
+        wait_until(ref.actor_stopped.is_set)
 
 
 def test_thousands_of_open_asks_all_fail_at_a_kill(subject: Any, tmp_path: Path) -> None:
@@ -115,7 +120,7 @@ def test_thousands_of_open_asks_all_fail_at_a_kill(subject: Any, tmp_path: Path)
     for future in futures:
         with pytest.raises(ActorDown) as down:
             future.get(timeout=SECONDS)
-        assert down.value.reason.term() == "killed"
+        assert reason_of(down) == "killed"
     assert time.monotonic() - begun < 5
     assert settled["once"] == 5000
 

@@ -11,7 +11,6 @@ import pytest
 
 from supervision import ActorDown, AskCycle, ChildSpec, StartError, Supervisor
 from supervision.process.waits import WaitGraph
-from supervision.testing import wait_until
 from tests.actors.actors import Subject
 from tests.actors.conftest import Starter
 from tests.actors.helpers import SECONDS, wait_heard
@@ -36,7 +35,7 @@ def test_a_circle_is_refused_at_once(start: Starter, way: str, length: int) -> N
 
 
 def test_a_refusal_names_children_by_their_ids() -> None:
-    tree = Supervisor.start([ChildSpec(id=name, start=Subject) for name in ("first", "second", "third")])
+    tree = Supervisor.start([ChildSpec(id=name, start=(Subject, (), {})) for name in ("first", "second", "third")])
     try:
         first, second, third = tree["first"], tree["second"], tree["third"]
         with pytest.raises(AskCycle, match="third -> first -> second -> third"):
@@ -91,7 +90,8 @@ def test_asking_without_waiting_is_no_circle(start: Starter) -> None:
     for turn in range(50):
         one.ask(("ask_later", two, ("callback", one, turn)), timeout=SECONDS)
         # Two asks one back, which one answers before it reads its own future.
-        wait_until(lambda now=turn: two.ask(("kept", "answer"), timeout=SECONDS) == now)
+        while two.ask(("kept", "answer"), timeout=SECONDS) != turn:
+            continue
         assert one.ask(("late",), timeout=SECONDS) == turn
 
 

@@ -12,7 +12,7 @@ from supervision import ActorDown, ExitReason, RemoteError, crash, monitor, shut
 from supervision.exits import NORMAL
 from supervision.testing import wait_until
 from tests.actors.conftest import Starter
-from tests.actors.helpers import SECONDS, gone, heard
+from tests.actors.helpers import SECONDS, gone, heard, reason_of
 
 ENDS = {
     "SystemExit()": (("exit_with",), "normal"),
@@ -37,8 +37,8 @@ def test_what_ends_an_actor_in_an_ask_ends_it_alone_and_its_asker_gets_an_error(
 ) -> None:
     other = start(recorder)
     found, pid = end_of(subject), subject.pid
+    future = subject.ask(message, block=False) if not block else None
     with pytest.raises(RemoteError) as raised:
-        future = subject.ask(message, block=False) if not block else None
         _ = future.get(timeout=SECONDS) if future else subject.ask(message, timeout=SECONDS)
     assert raised.value.type_name in ("SystemExit", "KeyboardInterrupt", "GeneratorExit")
     assert wait_until(lambda: found)[0].reason.term() == term
@@ -94,7 +94,7 @@ def test_exit_ends_the_actor_with_its_reason(subject: Any, recorder: Any, reason
     else:
         with pytest.raises(ActorDown) as down:
             subject.ask(("exit_actor", reason), timeout=SECONDS)
-        assert down.value.reason.term() == reason.term()
+        assert reason_of(down) == reason.term()
     assert wait_until(lambda: found)[0].reason.term() == reason.term()
     assert heard(recorder) == ["on_stop"]
 
@@ -136,5 +136,5 @@ def test_a_dead_actor_says_why_it_is_dead(subject: Any) -> None:
     wait_until(lambda: not subject.is_alive())
     with pytest.raises(ActorDown, match="is gone") as down:
         subject.ask(("echo", 1), timeout=SECONDS)
-    assert down.value.reason.term() == ("exit_status", 7)
+    assert reason_of(down) == ("exit_status", 7)
     assert subject.pid is None

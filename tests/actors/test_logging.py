@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -168,10 +169,10 @@ def test_if_records_were_handled_on_the_loop_a_stuck_handler_would_stop_everythi
 def test_what_a_reporter_drops_is_bounded_and_told(keeper: Keeper) -> None:
     small = Reporter(bound=10)
     gate = threading.Event()
-    small.put(lambda: None if gate.wait(20) else None)
+    small.put(lambda: str(gate.wait(20)) and None)
     wait_until(lambda: small._busy)
     for number in range(100):
-        small.put(lambda now=number: logging.getLogger(CHILD).info("%d", now))
+        small.put(partial(logging.getLogger(CHILD).info, "%d", number))
     assert len(small._calls) <= 10
     gate.set()
     assert small.flush(20)
@@ -217,7 +218,7 @@ def test_what_a_child_dropped_last_is_told_at_its_end() -> None:
     forwarder = _Forwarder(link)
     forwarder.emit(logging.LogRecord("name", logging.INFO, "path", 1, "text", (), None))
     forwarder.tell_dropped(link)
-    assert [fields["message"] for fields in link.sent][0].startswith("1 log records")
+    assert next(fields["message"] for fields in link.sent).startswith("1 log records")
 
 
 def test_records_of_the_last_moment_arrive(keeper: Keeper, subject: Any) -> None:

@@ -180,7 +180,10 @@ def test_a_class_that_only_a_session_knows_is_refused_with_a_sentence(
 def test_a_class_typed_after_a_script_was_run_is_refused_with_a_sentence(tmp_path: Path) -> None:
     """`python -i script.py`: the script has a file, which does not have the class."""
     (tmp_path / "program.py").write_text("x = 1\n")
-    given = "from supervision import *\nclass Typed(ProcessActor): pass\n\ntry: Typed.start()\nexcept Exception as error: print('refused:', type(error).__name__, error)\n\n"
+    given = (
+        "from supervision import *\nclass Typed(ProcessActor): pass\n\n"
+        "try: Typed.start()\nexcept Exception as error: print('refused:', type(error).__name__, error)\n\n"
+    )
     done = run("-i", "program.py", folder=tmp_path, given=given)
     assert "refused: SpecError Typed is defined in an interactive session" in done.stdout, done.stderr
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 from typing import Any
@@ -16,7 +17,7 @@ from tests.actors.actors import Recorder, Trapping
 from tests.actors.conftest import Starter
 from tests.actors.helpers import SECONDS, heard, wait_heard
 
-ENDS = {
+ENDS: dict[str, tuple[Any, object]] = {
     "stop": (lambda ref: ref.stop(block=False), "normal"),
     "exit": (lambda ref: ref.tell(("exit_actor", shutdown("done"))), ("shutdown", "done")),
     "crash": (lambda ref: ref.tell(("raise", "x")), ("ValueError", "x")),
@@ -133,7 +134,7 @@ def test_a_normal_end_is_nobody_elses(start: Starter, direction: str) -> None:
 def test_who_is_not_linked_lives() -> None:
     """Negative control of the tests above."""
     one, two = Recorder.start(), Recorder.start()
-    os.kill(one.pid, signal.SIGKILL)
+    os.kill(one.pid or 0, signal.SIGKILL)
     wait_until(lambda: not one.is_alive())
     assert two.ask("all", timeout=SECONDS) == []
     two.stop()
@@ -190,7 +191,7 @@ def test_the_application_links_two(start: Starter) -> None:
 
 def test_links_go_on_in_a_chain(start: Starter) -> None:
     actors = [start() for _ in range(4)]
-    for one, two in zip(actors, actors[1:], strict=False):
+    for one, two in itertools.pairwise(actors):
         one.ask(("link", two), timeout=SECONDS)
     os.kill(actors[1].pid, signal.SIGKILL)
     wait_until(lambda: not any(actor.is_alive() for actor in actors))
