@@ -52,6 +52,7 @@ def run(options: Options, report: Report) -> None:
     report.note(
         f"the message: a map of 7 keys, {size} bytes of msgpack; raw: these bytes echoed over a bare socketpair"
     )
+    report.note("ask_over_raw is taken with asker and child on two processors; the other placements are printed too")
     report.note("raw neither packs nor unpacks; Pykka's ThreadingActor stays in this process and copies nothing")
     with FloorServer() as floors, runtime():
         _asks(options, report, floors)
@@ -124,19 +125,24 @@ def _asks(options: Options, report: Report, floors: FloorServer) -> None:
             "packed": (packed.ask_packed, MESSAGE),
             "raw": (raw.ask, body),
         }
-        report.header("ask, microseconds", *_COLUMNS)
+        report.header("ask, microseconds, placed by the scheduler", *_COLUMNS)
         taken = _in_turns(contenders, blocks, _BLOCK, report.progress)
         _ask_rows(report, taken, labels)
+        report.figure("pykka_ask_us_p50", summarize(taken["pykka"], 1e6).p50)
+        report.figure("ask_free_over_raw", ratio(taken["ours"], taken["raw"]))
         del contenders["pykka"], labels["pykka"]
         pids = [ours[0].pid, packed.pid, raw.pid]
         for processors, key, words in ((1, "one_cpu", "one processor"), (2, "two_cpus", "two processors")):
             with _placed(processors, pids) as placed:
                 if placed:
                     report.header(f"the same, asker and child kept on {words}", *_COLUMNS)
-                    pinned = _in_turns(contenders, max(1, blocks // 4), _BLOCK, report.progress)
-                    _ask_rows(report, pinned, labels)
-                    report.figure(f"ask_{key}_over_raw", ratio(pinned["ours"], pinned["raw"]))
-    for key, name in (("ask_us_p50", "ours"), ("pykka_ask_us_p50", "pykka"), ("raw_us_p50", "raw")):
+                    taken = _in_turns(contenders, blocks, _BLOCK, report.progress)
+                    _ask_rows(report, taken, labels)
+                    report.figure(f"ask_{key}_over_raw", ratio(taken["ours"], taken["raw"]))
+    # The headline is of the last row: who answers is on another processor, for both. Left to itself the
+    # scheduler puts the bare echo on the asker's own processor, where a wake-up costs an eighth, and a
+    # child that does more than echo on the other: that ratio compares two placements.
+    for key, name in (("ask_us_p50", "ours"), ("raw_us_p50", "raw")):
         report.figure(key, summarize(taken[name], 1e6).p50)
     report.figure("ask_us_p99", summarize(taken["ours"], 1e6).p99)
     report.figure("raw_packed_us_p50", summarize(taken["packed"], 1e6).p50)

@@ -256,7 +256,7 @@ class Channel:
         The answer may depend on it, so no; but nothing does on the word that the actor has started, which
         comes with the first answer after a restart: the loop is woken once for both.
         """
-        if any(content[0] != STARTED for _, content in self._arrived):
+        if any(content[0] != STARTED for _, content in tuple(self._arrived)):  # the loop takes from it meanwhile
             return False
         return waiter.done or self._wait_readable(time.monotonic() + _START_SECONDS)
 

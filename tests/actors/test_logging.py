@@ -69,7 +69,7 @@ def test_a_record_comes_with_its_origin(keeper: Keeper, subject: Any) -> None:
     assert record.process == subject.pid
     assert str(subject.pid) in str(record.processName)
     assert record.threadName == "MainThread"
-    assert record.pathname.endswith("actors.py")
+    assert record.pathname.endswith("telling.py")
     assert record.funcName == "do_log"
     assert record.lineno > 1
     assert begun - 1 <= record.created <= time.time()
@@ -169,7 +169,7 @@ def test_if_records_were_handled_on_the_loop_a_stuck_handler_would_stop_everythi
 def test_what_a_reporter_drops_is_bounded_and_told(keeper: Keeper) -> None:
     small = Reporter(bound=10)
     gate = threading.Event()
-    small.put(lambda: str(gate.wait(20)) and None)
+    small.put(partial(_wait_at, gate))
     wait_until(lambda: small._busy)
     for number in range(100):
         small.put(partial(logging.getLogger(CHILD).info, "%d", number))
@@ -180,6 +180,10 @@ def test_what_a_reporter_drops_is_bounded_and_told(keeper: Keeper) -> None:
     wait_until(lambda: dropped(keeper))
     assert [record.getMessage() for record in keeper.of(CHILD)][-1] == "99"
     assert dropped(keeper)[0].startswith("90 ")
+
+
+def _wait_at(gate: threading.Event) -> None:
+    gate.wait(20)
 
 
 class FakeLink:
