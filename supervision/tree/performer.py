@@ -16,7 +16,7 @@ from typing import Any
 import pykka
 
 from supervision import decisions
-from supervision.errors import RequestError, StartError
+from supervision.errors import RequestError
 from supervision.exits import KILLED, NOPROC, ExitReason
 from supervision.future import ReplyFuture
 from supervision.process.application import Application
@@ -25,6 +25,7 @@ from supervision.process.orders import Orders
 from supervision.process.slot import Slot, Way
 from supervision.reports import report_event, report_log, report_progress, report_supervisor
 from supervision.spec import ChildSpec
+from supervision.tree.answers import grant, refusal
 from supervision.tree.reporting import offender_fields
 from supervision.tree.runner import Entry, Runner
 from supervision.tree.runners import make_runner
@@ -58,6 +59,7 @@ class Performer:
         self.state = state
         self.entries: dict[Any, Entry] = {}
         self.errors: dict[Any, BaseException | None] = {}
+        self._last_error: BaseException | None = None
         self._on_booted = on_booted
         self._on_finished = on_finished
         self._events: deque[decisions.Event] = deque()
@@ -206,7 +208,7 @@ class Performer:
 
     def start_failed(self, entry: Entry, _runner: Runner, reason: Any, error: BaseException | None) -> None:
         """Hear that a child's start failed."""
-        self.errors[entry.key] = error
+        self.errors[entry.key] = self._last_error = error
         entry.slot.lose(ExitReason("crash", reason))
         self.feed(decisions.StartFailed(entry.key, reason))
 
@@ -305,30 +307,9 @@ class Performer:
         if future is None:
             return
         if isinstance(action.outcome, decisions.Ok):
-            future.succeed(self._public(action.outcome.value))
+            future.succeed(grant(action.outcome.value))
         else:
-            future.fail(self._refusal(action.outcome))
-
-    def _public(self, value: Any) -> Any:
-        if isinstance(value, decisions.StartedChild):
-            ref = None if value.pid is None else self._ref_of(value.pid)
-            return ref if value.info is decisions.NO_INFO else (ref, value.info)
-        if value == "ignore":  # Elixir's word, for what is None elsewhere
-            return None
-        if isinstance(value, list):
-            return [row._replace(child=self._ref_of(row.child)) for row in value]
-        return value
-
-    def _ref_of(self, child: Any) -> Any:
-        return child if isinstance(child, str) else child.ref
-
-    def _refusal(self, refused: decisions.Refused) -> Exception:
-        if refused.failed:
-            return StartError(refused.reason, f"the child did not start: {refused.reason!r}")
-        reason = refused.reason
-        if isinstance(reason, tuple) and len(reason) == 2 and reason[0] == "already_started":
-            reason = ("already_started", self._ref_of(reason[1]))
-        return RequestError(reason)
+            future.fail(refusal(action.outcome, self._last_error))
 
     def _send_self(self, action: decisions.SendSelf) -> None:
         # By the loop: a stop, or another request, is served between two attempts.
