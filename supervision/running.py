@@ -44,12 +44,13 @@ class _Run:
         os.set_blocking(self._wake_write, False)
 
     def on_signal(self, number: int, _frame: FrameType | None) -> None:
-        # Nothing else, and no lock: whatever a handler does it may do in the middle of anything.
+        # Nothing else: whatever a handler does it may do in the middle of anything.
         self._signals.append(number)
-        if self._wake_write >= 0:
-            os.write(self._wake_write, b"\0")
 
     def wait(self) -> int:
+        # By the interpreter and not by our handler, which runs too late when the signal comes just before the read.
+        former = signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
+        os.write(self._wake_write, b"\0")  # for a signal that has come already
         threading.Thread(target=self._watch_tree, name="supervision-run", daemon=True).start()
         try:
             while self._tree.is_alive():
@@ -61,6 +62,7 @@ class _Run:
             reason = self._tree.wait(10.0)
         finally:
             reporter.flush(2.0)
+            signal.set_wakeup_fd(former)
             os.close(self._wake_read)
             self._close_write()
         if signal.SIGINT in self._signals:

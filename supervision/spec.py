@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Final, Literal, cast, get_args
+from typing import Any, Final, Literal, cast, get_args
 
 from supervision.checks import (
     check_auto_shutdown,
@@ -118,7 +118,7 @@ class ChildSpec:
     """
 
     id: Hashable
-    start: Start
+    start: Any  # given in any form; `Start` once it is made
     restart: Restart = "permanent"
     significant: bool = False
     type: ChildType = "worker"

@@ -23,10 +23,11 @@ from supervision.exits import NOPROC
 from supervision.process.envelopes import NUMBERS, ask_frame, outer, tell_frame
 from supervision.process.frames import FrameReader, frame
 from supervision.process.loop import Loop, Timer
+from supervision.process.open_asks import OpenAsks
 from supervision.process.outbox import Outbox
 from supervision.process.poller import READ, WRITE
 from supervision.process.protocol import ERROR, REPLY, REPLY_FOR, STARTED
-from supervision.process.waiter import Pending, Waiter, as_error
+from supervision.process.waiter import Pending, Waiter
 from supervision.process.wire import Codec
 
 __all__ = ["Channel"]
@@ -75,7 +76,7 @@ class Channel:
         self._arrived: deque[tuple[int, list[object]]] = deque()
         self._delivered = -1
         self._ids = itertools.count(1)
-        self._pending: dict[int, Pending] = {}
+        self._pending = OpenAsks()
         self._read_lock = threading.Lock()
         self._mask_lock = threading.Lock()
         self._mask = 0
@@ -111,7 +112,7 @@ class Channel:
         """Refuse everything from now on, and fail every open ask, with `down`. Loop thread only."""
         self._down = down
         self._outbox.close()
-        self._fail_all(down)
+        self._pending.fail_all(down)
 
     def close(self) -> None:
         """Give back the socket of a channel that was failed. Loop thread only."""
@@ -126,7 +127,7 @@ class Channel:
             self._poll()
             self._loop.callbacks.pop(self._fd, None)
             self._sock.close()
-        self._fail_all(self._down)
+        self._pending.fail_all(self._down)
 
     def fileno(self) -> int:
         """Return the descriptor of the socket; -1 once it is closed."""
@@ -142,13 +143,6 @@ class Channel:
             self._sock.shutdown(socket.SHUT_RDWR)
         except OSError:
             return  # it is shut already
-
-    def _fail_all(self, error: BaseException) -> None:
-        while self._pending:
-            for number in list(self._pending):
-                pending = self._pending.pop(number, None)
-                if pending is not None:
-                    pending.fail(error)
 
     # -- sending ------------------------------------------------------------------------------
 
@@ -373,23 +367,10 @@ class Channel:
                 raise ProtocolError("a frame must hold a list that begins with its kind")
             kind = content[0]
             if kind == REPLY or kind == ERROR or kind == REPLY_FOR:  # noqa: SIM109 (quicker than a set)
-                self._answer(content)
+                self._pending.answer(content)
             else:
                 self._arrived.append((offset, content))
             reader.advance(body)
-
-    def _answer(self, content: list[object]) -> None:
-        if len(content) < 3 or not isinstance(content[1], int):
-            raise ProtocolError("a reply must hold a number and a value")
-        pending = self._pending.pop(content[1], None)
-        if pending is None:
-            return  # it was given up: a late reply is dropped
-        if content[0] == REPLY:
-            pending.succeed(content[2])
-        elif content[0] == REPLY_FOR:
-            pending.succeed(content)
-        else:
-            pending.fail(as_error(content[2]))
 
     def _deliver(self) -> None:
         """Hand over what arrived, in order, each frame once. Loop thread only."""

@@ -224,15 +224,12 @@ class Performer:
         entry.slot.lose(NOPROC)
         self._start(early.start)
 
-    def _report_early(self, entry: Entry, runner: Runner, reason: ExitReason) -> None:
-        early, number = self._early.pop(runner)
-        self._tell(self._announce, entry, runner, number, reason)
-        self._report(early.report(reason))
-
     def exited(self, entry: Entry, runner: Runner, reason: ExitReason) -> None:
         """Hear that a child is gone."""
         if runner in self._early:
-            self._report_early(entry, runner, reason)
+            early, number = self._early.pop(runner)
+            self._tell(self._announce, entry, runner, number, reason)
+            self._report(early.report(reason))
             return
         timer = self._kill_timers.pop(runner, None)
         if timer is not None:
