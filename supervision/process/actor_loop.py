@@ -46,6 +46,7 @@ __all__ = ["ActorLoop"]
 
 logger = logging.getLogger("supervision.actor")
 
+_TERMINATED = 128 + 15  # the exit code by which the handler of SIGTERM ends the actor
 _PYKKAS = frozenset({ProxyCall, ProxyGetAttr, ProxySetAttr})
 
 
@@ -172,7 +173,7 @@ class ActorLoop:
             return
         except BaseException as error:
             self._end_in_handler(error)
-            if not isinstance(error, Ended):
+            if not _is_end_from_outside(error):
                 self.link.send([ERROR, number, error])
             return
         self.link.send_framed(data)
@@ -187,7 +188,7 @@ class ActorLoop:
             self.link.send([REPLY_FOR, number, False, codec.encode(error)])
         except BaseException as error:
             self._end_in_handler(error)
-            if not isinstance(error, Ended):
+            if not _is_end_from_outside(error):
                 self.link.send([REPLY_FOR, number, False, codec.encode(error)])
 
     def _receive_from_self(self, pending: Any, message: object) -> None:
@@ -293,7 +294,7 @@ class ActorLoop:
     def _end_by_system_exit(self, stop: SystemExit) -> None:
         if stop.code in (None, 0):
             self._ended = NORMAL
-        elif stop.code == 128 + 15:  # SIGTERM, from outside
+        elif stop.code == _TERMINATED:
             self._ended = ExitReason("signal", "SIGTERM")
         else:
             self._ended = crash(("exit_status", stop.code if isinstance(stop.code, int) else str(stop.code)))
@@ -322,6 +323,11 @@ class ActorLoop:
         except BaseException as error:
             return _crash_reason(error)
         return reason
+
+
+def _is_end_from_outside(error: BaseException) -> bool:
+    """Tell whether the asker should hear of the actor's end, and why, in place of an error of the handler."""
+    return isinstance(error, Ended) or (isinstance(error, SystemExit) and error.code == _TERMINATED)
 
 
 def _crash_reason(error: BaseException) -> ExitReason:

@@ -17,7 +17,7 @@ import pykka
 import pytest
 
 from supervision import ActorDown, AskCycle, MessageError
-from supervision.process.channel import Channel
+from supervision.process.open_asks import OpenAsks
 from supervision.testing import wait_until
 from tests.actors.conftest import Starter
 from tests.actors.helpers import SECONDS, heard, in_threads, reason_of
@@ -147,7 +147,7 @@ def test_thousands_of_asks_behind_a_stop_are_refused(subject: Any, tmp_path: Pat
 
 def test_if_open_asks_were_not_failed_they_would_hang(subject: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Negative control: nobody looks after open asks when the actor is gone."""
-    monkeypatch.setattr(Channel, "_fail_all", lambda self, error: None)
+    monkeypatch.setattr(OpenAsks, "fail_all", lambda self, error: None)
     subject.tell(("wait_for", "/nowhere"))
     future = subject.ask(("echo", 1), block=False)
     os.kill(subject.pid, signal.SIGKILL)

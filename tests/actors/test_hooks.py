@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from supervision import Down, monitor
+from supervision import ActorDown, Down, monitor
 from supervision.testing import wait_until
 from tests.actors.actors import BadHooks, LastWords
 from tests.actors.conftest import Starter
 from tests.actors.helpers import SECONDS, heard, wait_heard
+from tests.actors.helpers import reason_of as down_reason
 
 COUNT = 300
 
@@ -56,6 +57,15 @@ def test_on_stop_runs_once_for_sigterm(subject: Any, recorder: Any) -> None:
     os.kill(subject.pid, signal.SIGTERM)
     assert reason_of(found).term() == ("signal", "SIGTERM")
     assert heard(recorder) == ["on_stop"]
+
+
+def test_an_asker_hears_of_a_sigterm_as_of_any_death(subject: Any, recorder: Any) -> None:
+    future = subject.ask(("announce_and_wait", "/nowhere"), block=False)
+    wait_heard(recorder, 1)
+    os.kill(subject.pid, signal.SIGTERM)
+    with pytest.raises(ActorDown) as down:
+        future.get(timeout=SECONDS)
+    assert down_reason(down) == ("signal", "SIGTERM")
 
 
 def test_on_stop_does_not_run_for_sigkill(subject: Any, recorder: Any) -> None:

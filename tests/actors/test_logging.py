@@ -132,16 +132,22 @@ def dropped(keeper: Keeper) -> list[str]:
 
 
 def test_a_stuck_handler_blocks_neither_side(keeper: Keeper, subject: Any, start: Starter) -> None:
-    other = start()
+    other, before = start(), reporter.dropped
     keeper.gate = threading.Event()
     seconds = subject.ask(("log", logging.INFO, "line %d", MANY), timeout=30)
     assert seconds < 8
     assert [other.ask(("echo", number), timeout=SECONDS) for number in range(100)] == list(range(100))
     assert subject.ask(("echo", 1), timeout=SECONDS) == 1
     assert len(reporter._calls) <= reporter._bound
+    wait_until(lambda: reporter.dropped > before, 20)
     keeper.gate.set()
-    subject.ask(("log", logging.INFO, "after %d", 1), timeout=SECONDS)  # whereupon its own losses are told
-    wait_until(lambda: keeper.of(CHILD)[-1].getMessage() == "after 0", 20)
+
+    def caught_up() -> bool:
+        subject.ask(("log", logging.INFO, "after %d", 1), timeout=SECONDS)  # whereupon its own losses are told
+        return any(record.getMessage() == "after 0" for record in keeper.of(CHILD))
+
+    wait_until(caught_up, 20, interval=0.05)
+    assert reporter.flush(20)
     came, lost = len(keeper.of(CHILD)), sum(int(text.split()[0]) for text in dropped(keeper))
     assert came + lost >= MANY
     assert lost > 0  # the bound of what waits was reached, and that was told
