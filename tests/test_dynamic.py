@@ -90,13 +90,14 @@ def test_terminate_child_takes_refs_of_its_own_children(dynamic: Callable[..., A
 
 def test_a_child_that_waits_for_its_restart_is_found_by_both_refs(dynamic: Callable[..., Any]) -> None:
     """While it waits out its backoff, terminate_child ends that."""
-    for which in (lambda ref: ref, lambda ref: ref.following()):
+    for which in (Ref.pinned, Ref.following):
         tree = dynamic()
         ref = tree.start_child(recorder(backoff=Backoff(initial=60.0, maximum=60.0)))
+        target = which(ref)
         kill(ref)
         wait_until(lambda tree=tree: tree.count_children().active == 0)  # type: ignore[misc]
         assert [row.child for row in tree.which_children()] == ["restarting"]
-        tree.terminate_child(which(ref))
+        tree.terminate_child(target)
         assert tree.which_children() == []
 
 

@@ -104,7 +104,8 @@ def test_a_name_is_taken_once() -> None:
     numbered(1, name="parts")
     with pytest.raises(StartError) as caught:
         numbered(1, name="parts")
-    assert caught.value.reason[0] == "already_started"
+    reason: Any = caught.value.reason
+    assert reason[0] == "already_started"
 
 
 def test_a_group_strategy_concerns_all_copies() -> None:

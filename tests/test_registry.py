@@ -91,7 +91,8 @@ def test_a_dead_actor_cannot_be_registered(start: Callable[..., Ref]) -> None:
     actor.stop()
     with pytest.raises(RequestError) as caught:
         Registry("dead").register("k", actor)
-    assert caught.value.reason[0] == "noproc"
+    reason: Any = caught.value.reason
+    assert reason[0] == "noproc"
     assert Registry("dead").whereis("k") is None
 
 

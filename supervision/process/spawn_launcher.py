@@ -138,8 +138,14 @@ class SpawnLauncher:
             self._settings.outbox_bytes,
             waiting,
             sentinel=sentinel,
-            reap=lambda child: child.tell_status(_reap(process)),
+            reap=lambda child: self._reap(child, process),
         )
+
+    def _reap(self, child: ChildProcess, process: Any) -> None:
+        if self._thread is None:
+            child.tell_status(_reap(process))
+        else:  # not here: multiprocessing also reaps when it starts one, and the two must not meet
+            self._orders.put(lambda: self._loop.call_soon(child.tell_status, _reap(process)))
 
     def _failed(self, waiting: _Waiting, why: str) -> None:
         self._waiting.discard(waiting)

@@ -83,9 +83,7 @@ def test_pykkas_own_actors_are_all_stopped_by_one_interrupt(recorder: Any) -> No
     wait_until(lambda: not recorder.is_alive())  # `stop_all` reaches even ours
 
 
-@pytest.mark.parametrize(
-    "reason", [NORMAL, shutdown("done"), shutdown(None), crash(("my", "reason"), "text")], ids=str
-)
+@pytest.mark.parametrize("reason", [NORMAL, shutdown("done"), shutdown(None), crash(("my", "reason"), "text")], ids=str)
 @pytest.mark.parametrize("told", [True, False], ids=["tell", "ask"])
 def test_exit_ends_the_actor_with_its_reason(subject: Any, recorder: Any, reason: ExitReason, told: bool) -> None:
     found = end_of(subject)

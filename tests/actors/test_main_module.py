@@ -157,9 +157,7 @@ def test_a_script_that_raises_when_it_is_loaded_says_so(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("launcher", ["zygote", "spawn"])
 @pytest.mark.parametrize("way", ["c", "stdin", "interactive", "notebook"])
-def test_a_class_that_only_a_session_knows_is_refused_with_a_sentence(
-    tmp_path: Path, way: str, launcher: str
-) -> None:
+def test_a_class_that_only_a_session_knows_is_refused_with_a_sentence(tmp_path: Path, way: str, launcher: str) -> None:
     # A notebook's cells are run by exec in a `__main__` that has neither file nor spec.
     notebook = (
         "import sys, types\nmain = types.ModuleType('__main__')\nsys.modules['__main__'] = main\n"
@@ -234,5 +232,3 @@ print(type(application.application().launcher).__name__)
         "['on_stop', 'on_stop']",
         "ZygoteLauncher" if launcher == "zygote" else "SpawnLauncher",
     ]
-
-

@@ -8,14 +8,11 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from supervision import IGNORE, RequestError, SpecError, StartError, Supervisor, SupervisorRef, telemetry
 from supervision.decisions import (
-    NO_INFO,
     Call,
     CountChildren,
     DeleteChild,
@@ -23,33 +20,27 @@ from supervision.decisions import (
     Ok,
     Refused,
     RestartChild,
-    Retry,
     StartChild,
-    StartedChild,
     TerminateChild,
     WhichChildren,
 )
 from supervision.process.application import application
 from supervision.reporter import reporter
 from supervision.testing import wait_until
-from supervision.tree.nested_runner import NestedRunner
 from supervision.tree.performer import Performer
 from tests.conformance.children import FAILURES, Behaviour, Ledger, plain
 from tests.conformance.real_actors import Player, Top
+from tests.conformance.real_loop import ask_loop, holding_the_loop, is_quiet, wait_for_end
+from tests.conformance.real_terms import as_otp, fail, prefix, started, target
 from tests.conformance.scenario import build
 
-__all__ = ["Real", "holding_the_loop", "wait_for_end"]
+__all__ = ["Real"]
 
 CHILD = [("supervision", "child", what) for what in ("started", "down")]
 REPORTS = [
     ("supervision", "supervisor", context)
     for context in ("child_terminated", "start_error", "shutdown_error", "shutdown", "progress")
 ]
-# What Python raises, and what the scenarios call it.
-RAISED: dict[Any, Any] = {
-    ("RuntimeError", "boom"): ("EXIT", "boom"),
-    ("RuntimeError", "crash"): "crash",
-}
 # Between two attempts to start a child that is held; OTP would try without a pause.
 HELD_SECONDS = 0.005
 
@@ -108,7 +99,7 @@ class Real:
             return self._supervisor_class(behaviour.path, behaviour.sup)
 
         def start(instance: Any = None) -> Any:
-            own = behaviour if instance is None else behaviour.for_instance(_prefix(behaviour.path), instance)
+            own = behaviour if instance is None else behaviour.for_instance(prefix(behaviour.path), instance)
             return self._start_player(own)
 
         start.behaviour = behaviour  # type: ignore[attr-defined]
@@ -120,7 +111,7 @@ class Real:
         try:
             self.tree = Top.start(flags, [self._own_start(spec) for spec in specs], name=self.name)
         except (SpecError, StartError) as error:
-            return _as_otp(error.reason)
+            return as_otp(error.reason)
         return None
 
     def exit_children(self, paths: Sequence[str], reason: str | list[str]) -> int:
@@ -143,12 +134,12 @@ class Real:
         try:
             value = self._ask(sup, sup_path, call)
         except StartError as error:
-            path = f"{sup_path}/{_target(call)}".lstrip("/")
+            path = f"{sup_path}/{target(call)}".lstrip("/")
             if path in self._nested:
-                self._write(self.ledger.failed, path, _as_otp(error.reason))
-            return Refused(_as_otp(error.reason), failed=True)
+                self._write(self.ledger.failed, path, as_otp(error.reason))
+            return Refused(as_otp(error.reason), failed=True)
         except (SpecError, RequestError) as error:
-            return Refused(_as_otp(error.reason))
+            return Refused(as_otp(error.reason))
         finally:
             self._flush()
         return Ok(value)
@@ -214,7 +205,7 @@ class Real:
             return IGNORE
         if outcome in FAILURES:
             self._write(self.ledger.failed, path, FAILURES[outcome])
-            return _fail(outcome)
+            return fail(outcome)
         ref = Player.start(path, behaviour.trap, behaviour.on_shutdown)
         self.refs[path] = ref
         return (ref, "info") if outcome == "ok_info" else ref
@@ -262,9 +253,9 @@ class Real:
             case StartChild((dict() as instance,)):
                 return self._start_instance(sup, sup_path, instance)
             case StartChild(spec):
-                return _started(sup.start_child(self._own_start(spec)))
+                return started(sup.start_child(self._own_start(spec)))
             case RestartChild(target):
-                return _started(sup.restart_child(target))
+                return started(sup.restart_child(target))
             case TerminateChild(target, by_pid):
                 return sup.terminate_child(self._as_ref(target) if by_pid else target)
             case DeleteChild(target):
@@ -282,13 +273,13 @@ class Real:
         self._flush()
         self._starting = (sup.name, path)
         try:
-            started = _started(sup.start_child((instance,)))
+            child = started(sup.start_child((instance,)))
         finally:
             self._flush()
             self._starting = None
-        if started.pid is not None:
-            self.refs[path] = started.pid
-        return started
+        if child.pid is not None:
+            self.refs[path] = child.pid
+        return child
 
     def _as_ref(self, target: Any) -> Any:
         """Return the ref of a process; where there never was one, that of a living stranger."""
@@ -312,7 +303,7 @@ class Real:
             self.pids[path] = metadata["pid"]
             self.names[metadata["pid"]] = (path, generation)
         else:
-            self.ledger.exited(path, self.ledger.generations[path], _as_otp(metadata["reason"].term()))
+            self.ledger.exited(path, self.ledger.generations[path], as_otp(metadata["reason"].term()))
             del self.pids[path]
 
     def _path_of(self, supervisor: str, key: Any) -> str | None:
@@ -338,7 +329,7 @@ class Real:
             return
         if supervisor in self._simple and "nb_children" not in offender:
             path = self.names[offender["pid"]][0]
-        reason = _as_otp(metadata["reason"])
+        reason = as_otp(metadata["reason"])
         if event[2] == "start_error" and path in self._nested:
             self.ledger.failed(path, reason)
         self.reported_pids.append(offender.get("pid"))
@@ -364,110 +355,14 @@ class Real:
     # --- coming to rest ----------------------------------------------------------------------------------
 
     def _is_at_rest(self) -> bool:
-        if self.tree is None:
-            self._flush()
-            return True
         before = self._flush()
+        if self.tree is None:
+            return True
         return self._are_quiet() and before == self._flush() and self._are_quiet()
 
     def _are_quiet(self) -> bool:
-        answers: list[bool] = []
-        asked = threading.Event()
-
-        def ask() -> None:
-            try:
-                answers.append(self._is_quiet(self.tree._performer()))
-            finally:
-                asked.set()
-
-        application().loop.call_soon(ask)
-        assert asked.wait(20.0), "the loop is stuck"
-        return answers == [True]
-
-    def _is_quiet(self, performer: Performer | None) -> bool:
-        """Tell whether a supervisor and all below have nothing to do but to try held children. Loop thread."""
-        if performer is None:
-            return True
-        state = performer.state
-        if state.finished:
-            return all(entry.runner is None or entry.runner.gone for entry in performer.entries.values())
-        if state.work is not None and not (state.work.phase == "start" and self._holds(performer, state.work.awaiting)):
-            return False
-        waiting = [event for event in state.deferred if not isinstance(event, Retry)]
-        return not waiting and all(self._child_is_quiet(performer, key) for key in state.children)
-
-    def _child_is_quiet(self, performer: Performer, key: Any) -> bool:
-        child = performer.state.children[key]
-        runner: Any = child.pid
-        if child.status == "up":
-            return not runner.gone and (not isinstance(runner, NestedRunner) or self._is_quiet(runner.performer))
-        return child.status == "undefined" or self._holds(performer, key)
+        return ask_loop(lambda: is_quiet(self.tree._performer(), self._holds))
 
     def _holds(self, performer: Performer, key: Any) -> bool:
         path = self._instances.get((performer.name, key)) or f"{performer.name}/{key}".removeprefix(f"{self.name}/")
         return path in self.ledger.held and path not in self.ledger.released
-
-
-@contextmanager
-def holding_the_loop() -> Iterator[None]:
-    """Keep the supervisors from hearing of anything while the block runs."""
-    held, released = threading.Event(), threading.Event()
-
-    def hold() -> None:
-        held.set()
-        released.wait(20.0)
-
-    application().loop.call_soon(hold)
-    assert held.wait(20.0)
-    try:
-        yield
-    finally:
-        released.set()
-
-
-def wait_for_end(pid: int) -> None:
-    """Wait until a process has ended, waited for or not."""
-    wait_until(lambda: _state(pid) in ("", "Z", "X"), interval=0.0005)
-
-
-def _state(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(") ")[2][:1]
-    except OSError:
-        return ""
-
-
-def _fail(outcome: str) -> object:
-    if outcome == "bad":
-        return FAILURES[outcome]
-    if outcome == "raise":
-        raise RuntimeError("boom")
-    raise StartError(FAILURES[outcome], "as the scenario wants")
-
-
-def _started(found: Any) -> StartedChild:
-    ref, info = found if isinstance(found, tuple) else (found, NO_INFO)
-    return StartedChild(ref, info)
-
-
-def _target(call: Call) -> object:
-    spec = getattr(call, "spec", None)
-    return spec.get("id") if isinstance(spec, dict) else getattr(call, "target", "")
-
-
-def _prefix(path: str) -> str:
-    return path.rpartition("/")[0] + "/" if "/" in path else ""
-
-
-def _as_otp(term: Any) -> Any:
-    if isinstance(term, tuple):
-        return RAISED.get(term) or tuple(_as_otp(item) for item in term) if _hashable(term) else term
-    return term
-
-
-def _hashable(term: object) -> bool:
-    try:
-        hash(term)
-    except TypeError:
-        return False
-    return True

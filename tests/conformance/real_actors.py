@@ -107,27 +107,24 @@ class Named(ProcessActor):
                 return os.getpid()
             case "ask yourself":
                 return self.actor_ref.ask("pid")
-            case ["register", key, *value]:
-                self.registry.register(key, None, *value)
-            case ["unregister", key]:
-                self.registry.unregister(key)
-            case ["whereis", key]:
-                return self.registry.whereis(key)
-            case ["lookup", key]:
-                return self.registry.lookup(key)
-            case ["dispatch", key, what]:
-                return self.registry.dispatch(key, what)
+            case ["register", key]:
+                self.registry.register(key)
             case ["monitor", ref]:
                 return self.monitor(ref)
             case ["sleep", seconds]:
                 time.sleep(seconds)
-            case ["end", "kill"]:
-                os.kill(os.getpid(), signal.SIGKILL)
-            case ["end", "normal"]:
-                self.exit(NORMAL)
-            case ["end", _]:
-                raise RuntimeError("crash")
+            case ["end", reason]:
+                self._end(reason)
+            case [what, *arguments]:
+                return getattr(self.registry, what)(*arguments)
         return None
+
+    def _end(self, reason: str) -> None:
+        if reason == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if reason == "normal":
+            self.exit(NORMAL)
+        raise RuntimeError(reason)
 
 
 class Recorder(ProcessActor):

@@ -14,8 +14,8 @@ import pytest
 from supervision import IGNORE, ChildSpec, RequestError, SpecError, StartError, Supervisor
 from supervision.process.application import application
 from supervision.testing import wait_until
-from tests.conformance.real import wait_for_end
 from tests.conformance.real_actors import Detached, Player, Top
+from tests.conformance.real_loop import wait_for_end
 from tests.conformance.real_tree import RealTree, close_all
 from tests.conformance.tree import child
 

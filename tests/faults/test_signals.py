@@ -105,7 +105,7 @@ say("ready")
 answered, pid, running = 0, 0, [True]
 def listen(): hear(); running[0] = False
 threading.Thread(target=listen).start()
-while running[0]:
+while running[0] or not answered:
     for ref in refs:
         answered += ref.ask(("echo", 1), timeout=20)
         if answered % 30 == 0: os.kill(ref.pid, signal.SIGKILL); answering_pid(ref)
