@@ -27,6 +27,7 @@ logger = logging.getLogger("supervision")
 _REFILL_SECONDS = 0.010
 _LEARN_SECONDS = 0.5
 _FAILURES = 3
+_STUCK_SECONDS = 10.0
 
 
 class _Spare:
@@ -74,6 +75,8 @@ class ZygoteLauncher:
         self._unready: set[_Spare] = set()
         self._ordered = 0
         self._expected = 0
+        self._arrived = 0
+        self._watching = False
         self._failures = 0
         self._generation = 0
         self._refill_due = False
@@ -99,6 +102,9 @@ class ZygoteLauncher:
         else:
             self._requests.append(request)
             self._balance()
+            if not self._watching:
+                self._watching = True
+                self._watch_zygote()
 
     def reserve(self, count: int) -> None:
         """Have `count` more spares ready from now on; negative gives them back."""
@@ -169,6 +175,7 @@ class ZygoteLauncher:
             return
         self._unready.discard(spare)
         self._failures = 0
+        self._arrived += 1
         while self._requests and self._requests[0].cancelled:
             self._requests.popleft()
         if self._requests:
@@ -284,6 +291,21 @@ class ZygoteLauncher:
             report_event("zygote", "down", {}, {"pid": zygote.pid})
             logger.warning("the fork server %s is gone; another is started, the actors live on", zygote.pid)
             self._balance(spares=self._level)
+
+    def _watch_zygote(self) -> None:
+        # Only while somebody waits for a process: nothing wakes up when nothing is to be done.
+        zygote, arrived = self._zygote, self._arrived
+        self._loop.call_later(_STUCK_SECONDS, lambda: self._check_zygote(zygote, arrived))
+
+    def _check_zygote(self, zygote: ZygoteProcess | None, arrived: int) -> None:
+        if not self._requests or self._stopped:
+            self._watching = False
+            return
+        if zygote is not None and zygote is self._zygote and zygote.was_ready and arrived == self._arrived:
+            report_event("zygote", "stuck", {}, {"pid": zygote.pid})
+            logger.warning("the fork server %s does not answer; it is killed and another started", zygote.pid)
+            zygote.kill()
+        self._watch_zygote()
 
     # -- learning -----------------------------------------------------------------------------
 

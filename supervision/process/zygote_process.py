@@ -84,6 +84,10 @@ class ZygoteProcess:
         if not self._closed:
             self._control.shutdown(socket.SHUT_RDWR)
 
+    def kill(self) -> None:
+        """End it at once; the processes that it forked live on."""
+        self._process.kill()
+
     def fileno(self) -> int:
         """Return the descriptor of the control socket; -1 once it is closed."""
         return self._control.fileno()

@@ -228,3 +228,19 @@ def test_a_supervisor_restarts_while_the_zygote_is_killed_again_and_again() -> N
                 pid = answering_pid(tree["a"], other_than=pid)
         finally:
             assert tree.stop()
+
+
+def test_a_zygote_that_is_stopped_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who waits for a process gets one from another zygote; nothing waits for ever."""
+    from supervision.process import zygote_launcher
+
+    monkeypatch.setattr(zygote_launcher, "_STUCK_SECONDS", 0.3)
+    with own_runtime(spares=0):
+        first = Subject.start()
+        (zygote,) = application.application().launcher.pids()
+        os.kill(zygote, signal.SIGSTOP)
+        second = Subject.start()
+        assert second.ask(("echo", 1), timeout=20) == 1
+        assert first.ask(("echo", 2), timeout=20) == 2
+        assert first.stop()
+        assert second.stop()
