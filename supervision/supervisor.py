@@ -145,7 +145,7 @@ class _Root:
         self._class = cls
         self._booted = ReplyFuture()
         self._over = threading.Event()
-        self._failure: object = None
+        self._failure: object = "killed"  # unless its boot says why
         self._performer: Performer | None = None
         self.ref = SupervisorRef(app, lambda: self._performer, name, cls)
 

@@ -154,9 +154,7 @@ def test_a_grandchild_whose_parent_is_gone_is_found_and_killed() -> None:
     guard = LeakGuard(timeout=0.02)
     guard.begin()
     start_one = "import subprocess, sys; print(subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL).pid)"
-    started = subprocess.run(
-        [sys.executable, "-c", start_one, *SLEEP], stdout=subprocess.PIPE, check=True, timeout=30
-    )
+    started = subprocess.run([sys.executable, "-c", start_one, *SLEEP], stdout=subprocess.PIPE, check=True, timeout=30)
     pid = int(started.stdout)
 
     def is_there() -> bool:
@@ -195,9 +193,7 @@ def test_an_exception_of_the_block_is_not_covered_by_what_it_left_behind() -> No
 
 def test_a_leaking_test_fails_in_a_session_with_our_conftest(tmp_path: Path) -> None:
     (tmp_path / "conftest.py").write_text(
-        "import tests.conftest\n"
-        "tests.conftest._guard._timeout = 0.02\n"
-        "from tests.conftest import leak_guard\n"
+        "import tests.conftest\ntests.conftest._guard._timeout = 0.02\nfrom tests.conftest import leak_guard\n"
     )
     (tmp_path / "test_it.py").write_text(
         "import os, subprocess, sys\n"

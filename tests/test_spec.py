@@ -62,9 +62,7 @@ def test_a_supervisor_may_take_for_ever() -> None:
     assert validate_child({**GOOD, "type": "supervisor", "shutdown": 1.5}).shutdown == 1.5
 
 
-@pytest.mark.parametrize(
-    "start", [Worker, (Worker, ()), (Worker, []), (Worker, (), {}), functools.partial(Worker)]
-)
+@pytest.mark.parametrize("start", [Worker, (Worker, ()), (Worker, []), (Worker, (), {}), functools.partial(Worker)])
 def test_every_form_of_start_becomes_a_triple(start: Any) -> None:
     function, args, kwargs = ChildSpec(id="a", start=start).start
     assert callable(function)
@@ -134,9 +132,7 @@ def test_significant_children_and_auto_shutdown() -> None:
     spec = {**GOOD, "significant": True}
     assert reason(validate_child, spec, "never") == ("bad_combination", NEVER)
     assert reason(validate_child, spec, "any_significant") == ("bad_combination", permanent)
-    assert (
-        reason(validate_child, {**spec, "restart": "transient", "type": "t"}, "never")[0] == "bad_combination"
-    )
+    assert reason(validate_child, {**spec, "restart": "transient", "type": "t"}, "never")[0] == "bad_combination"
     good = validate_child({**spec, "restart": "transient"})
     assert reason(validate_child, good, "never") == ("bad_combination", NEVER)
     assert validate_child(good, "all_significant") is good
@@ -277,9 +273,7 @@ def test_a_wrong_backoff(wrong: dict[str, Any]) -> None:
 
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4) | st.just(Worker),
-    lambda inner: (
-        st.lists(inner, max_size=3) | st.tuples(inner, inner) | st.dictionaries(st.text(max_size=3), inner)
-    ),
+    lambda inner: st.lists(inner, max_size=3) | st.tuples(inner, inner) | st.dictionaries(st.text(max_size=3), inner),
     max_leaves=6,
 )
 FIELDS = [

@@ -70,9 +70,7 @@ def test_plain_messages_are_ordinary_msgpack() -> None:
 
 
 def test_a_long_message_comes_back() -> None:
-    message = [
-        {"n": n, "text": "t" * (n % 50), "raw": b"\x93" * (n % 9), 5: (n, -n, n / 7)} for n in range(3000)
-    ]
+    message = [{"n": n, "text": "t" * (n % 50), "raw": b"\x93" * (n % 9), 5: (n, -n, n / 7)} for n in range(3000)]
     assert decode(encode(message)) == message
 
 

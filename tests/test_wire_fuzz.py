@@ -193,9 +193,7 @@ def slow_frames() -> Iterator[tuple[str, bytes]]:
     yield "small tuples", b"\xdd" + (size // 4).to_bytes(4, "big") + b"\xd4\x01\x90\x01" * (size // 8)
 
 
-@pytest.mark.parametrize(
-    ("name", "data"), list(slow_frames()), ids=lambda value: value if type(value) is str else ""
-)
+@pytest.mark.parametrize(("name", "data"), list(slow_frames()), ids=lambda value: value if type(value) is str else "")
 def test_a_dense_megabyte_takes_bounded_time(name: str, data: bytes) -> None:
     began = time.perf_counter()
     accepts(data)

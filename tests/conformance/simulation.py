@@ -118,9 +118,7 @@ class Simulation:
         return top.boot_failure
 
     def exit_children(self, paths: Sequence[str], reason: str | list[str]) -> int:
-        running = [
-            self.processes[pid] for path in paths if (pid := self.last_pids.get(path)) in self.processes
-        ]
+        running = [self.processes[pid] for path in paths if (pid := self.last_pids.get(path)) in self.processes]
         for process in running:
             self._die(process, exit_reason(reason))
         return len(running)

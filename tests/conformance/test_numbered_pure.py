@@ -30,7 +30,5 @@ def test_every_number_has_its_test() -> None:
     """Every scenario but those for real processes has a test here, and only those."""
     folder = Path(__file__).parent
     texts = [path.read_text(encoding="utf-8") for path in folder.glob("test_numbered_pure_*.py")]
-    numbers = {
-        int(found) for text in texts for found in re.findall(r"^def test_(\d{3})_", text, re.MULTILINE)
-    }
+    numbers = {int(found) for text in texts for found in re.findall(r"^def test_(\d{3})_", text, re.MULTILINE)}
     assert numbers == set(range(1, 142)) - REAL

@@ -208,7 +208,5 @@ def test_134_the_counts_of_resized_partitions() -> None:
 
 def test_135_every_partition_gets_its_own_arguments() -> None:
     """with_arguments gives each copy its arguments."""
-    specs = partition_specs(
-        {"id": "any", "start": (function, ("x",))}, 3, lambda args, partition: [*args, partition]
-    )
+    specs = partition_specs({"id": "any", "start": (function, ("x",))}, 3, lambda args, partition: [*args, partition])
     assert [(spec.id, spec.start[1]) for spec in specs] == [(0, ("x", 0)), (1, ("x", 1)), (2, ("x", 2))]

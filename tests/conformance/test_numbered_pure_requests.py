@@ -83,9 +83,7 @@ def test_033_extra_information_is_passed_on() -> None:
     assert tree.restart("a") == ["ok", ["pid", "a", 3], "info"]
 
 
-@pytest.mark.parametrize(
-    ("start", "reason"), [("error", "boom"), ("bad", "weird"), ("raise", ["EXIT", "boom"])]
-)
+@pytest.mark.parametrize(("start", "reason"), [("error", "boom"), ("bad", "weird"), ("raise", ["EXIT", "boom"])])
 def test_034_a_failed_start_child_leaves_nothing(start: str, reason: object) -> None:
     """start_child whose start fails, or returns a wrong value: the reason, and the child is not listed."""
     tree = Tree()

@@ -132,9 +132,7 @@ def test_095_any_significant_temporary() -> None:
 def test_096_all_significant_temporary() -> None:
     """The first end does nothing, the last one ends the supervisor and C with it."""
     significant = {"restart": "temporary", "significant": True}
-    tree = Tree(
-        child("a", **significant), child("b", **significant), child("c"), auto_shutdown="all_significant"
-    )
+    tree = Tree(child("a", **significant), child("b", **significant), child("c"), auto_shutdown="all_significant")
     tree.exit("a", "normal")
     assert tree.alive
     tree.exit("b", "normal")

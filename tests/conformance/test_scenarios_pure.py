@@ -16,9 +16,7 @@ def test_all_sixty_scenarios_are_here() -> None:
     assert len(SCENARIOS) == 60
 
 
-@pytest.mark.parametrize(
-    ("scenario", "expected"), SCENARIOS, ids=[f"{s['name']}-{s['cat']}" for s, _ in SCENARIOS]
-)
+@pytest.mark.parametrize(("scenario", "expected"), SCENARIOS, ids=[f"{s['name']}-{s['cat']}" for s, _ in SCENARIOS])
 def test_the_machine_answers_as_otp(scenario: Any, expected: Any) -> None:
     answer = play(scenario, Simulation())
     assert normalized(scenario, answer) == normalized(scenario, expected)

@@ -18,9 +18,7 @@ def child(name: str, *starts: str, **fields: Json) -> Json:
     return {"id": name, **({"starts": list(starts)} if starts else {}), **fields}
 
 
-def sup(
-    name: str, *children: Json, restart: str = "permanent", significant: bool = False, **flags: Json
-) -> Json:
+def sup(name: str, *children: Json, restart: str = "permanent", significant: bool = False, **flags: Json) -> Json:
     """Return a nested supervisor."""
     return {
         "id": name,
@@ -112,9 +110,7 @@ class Dynamic:
 
     def __init__(self, flags: Json | None = None, **options: Any) -> None:
         self.sim = Simulation()
-        assert (
-            self.sim.start(flags if flags is not None else {"period": 3600}, [], "dynamic", **options) is None
-        )
+        assert self.sim.start(flags if flags is not None else {"period": 3600}, [], "dynamic", **options) is None
 
     def ask(self, call: Call) -> Ok | Refused:
         outcome = self.sim.request("", call)

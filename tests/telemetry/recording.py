@@ -16,9 +16,7 @@ class Recorder:
     def __init__(self) -> None:
         self.calls: list[tuple[EventName, Measurements, Metadata, object]] = []
 
-    def __call__(
-        self, name: EventName, measurements: Measurements, metadata: Metadata, config: object
-    ) -> None:
+    def __call__(self, name: EventName, measurements: Measurements, metadata: Metadata, config: object) -> None:
         self.calls.append((name, measurements, metadata, config))
 
 
