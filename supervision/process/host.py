@@ -95,7 +95,7 @@ def run(sock: socket.socket, life: int, codec: Codec, *, rehearsed: bool) -> int
     _offer_to_the_oom_killer()
     if rehearsed:
         rehearse(codec)
-    link = Link(sock, codec)
+    link = Link(sock, codec, _wake_on_signals())
     child_telemetry.enter(link)
     link.send([READY, stacks])
     code = promote(link)
@@ -199,6 +199,14 @@ def load_script(path: str) -> ModuleType:
 
 def _ignore(_number: int, _stack: object) -> None:
     """Do nothing. Ignored by SIG_IGN, the signal would be ignored by the programs that an actor starts as well."""
+
+
+def _wake_on_signals() -> int:
+    """Return a descriptor that becomes readable when a signal comes."""
+    wake, written = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK) if hasattr(os, "pipe2") else os.pipe()
+    os.set_blocking(written, False)
+    signal.set_wakeup_fd(written, warn_on_full_buffer=False)
+    return wake
 
 
 def _on_terminate(_number: int, _stack: object) -> None:

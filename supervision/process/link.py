@@ -37,9 +37,11 @@ class Link:
     Args:
         sock: the child's end of the socketpair.
         codec: packs and unpacks, with its limits.
+        wake: a descriptor that becomes readable when a signal comes. A signal that comes just before a
+            blocking read would not end it; one that waits for this descriptor as well sees it.
     """
 
-    def __init__(self, sock: socket.socket, codec: Codec) -> None:
+    def __init__(self, sock: socket.socket, codec: Codec, wake: int | None = None) -> None:
         sock.setblocking(True)
         self.codec = codec
         self._outer = outer(codec)
@@ -55,6 +57,9 @@ class Link:
         self._owner = threading.get_ident()
         self._readable = select.poll()
         self._readable.register(sock, select.POLLIN)
+        self._wake = wake
+        if wake is not None:
+            self._readable.register(wake, select.POLLIN)
         self._writable = select.poll()
         self._writable.register(sock, select.POLLOUT)
 
@@ -170,12 +175,20 @@ class Link:
 
     def _read(self, deadline: float | None) -> bool:
         """Read once; False when the deadline passed first. Has the read lock."""
+        patience = None
         if deadline is not None:
             left = deadline - time.monotonic()
             if left <= 0:
                 return False
-            if not self._readable.poll(min(_LONGEST_WAIT, left) * 1000.0):
-                return time.monotonic() < deadline
+            patience = min(_LONGEST_WAIT, left) * 1000.0
+        ready = self._readable.poll(patience)
+        if not ready:
+            return deadline is None or time.monotonic() < deadline
+        if self._wake is not None and ready[-1][0] == self._wake:
+            os.read(self._wake, 64)  # a signal came: its handler has run, or runs when this thread goes on
+            if self._threaded:
+                self._bell.put(None)
+            return True
         try:
             alive = self._reader.receive(self._sock.recv)
         except ConnectionError:
