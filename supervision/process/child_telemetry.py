@@ -96,7 +96,8 @@ class _Forwarder(logging.Handler):
 
     def _loss(self) -> dict[str, Any]:
         text = f"{self._dropped} log records of this process were dropped: the application did not keep up"
-        return {"name": "supervision", "level": logging.WARNING, "message": text, "pid": os.getpid()}
+        told = {"name": "supervision", "level": logging.WARNING, "message": text, "pid": os.getpid()}
+        return told | {"lost": self._dropped}
 
     def _fields(self, record: logging.LogRecord) -> dict[str, Any]:
         trace = self._formatter.formatException(record.exc_info) if record.exc_info else record.exc_text

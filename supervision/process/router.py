@@ -85,7 +85,9 @@ class Router:
                 self._event(content[1], content[2], content[3])
             elif kind == LOG:
                 fields = content[1]
-                reporter.put_for_child(lambda: _log(fields))
+                # The word of what was lost must not be lost as well.
+                put = reporter.put if isinstance(fields, dict) and fields.get("lost") else reporter.put_for_child
+                put(lambda: _log(fields))
             else:
                 raise ProtocolError(f"a child sent a frame of an unknown kind: {kind!r}")
         except (IndexError, TypeError, KeyError, ValueError) as error:
