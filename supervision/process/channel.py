@@ -36,6 +36,7 @@ _FRAME_SECONDS = 30.0
 _LEASE_SECONDS = 0.002
 _START_SECONDS = 0.0005
 _HANG_UP_SECONDS = 1.0
+_DEATH_SECONDS = 0.05
 _UNKNOWN = -1
 
 
@@ -218,6 +219,9 @@ class Channel:
                     self._after_reading()
             else:
                 self.send_packed(data)
+            if self._end_of_stream and not waiter.done and not waiter.wait(_DEATH_SECONDS):
+                # As a rule the death is heard at once, and the loop is not to be woken on the way.
+                self._loop.call_soon(self._watch_hang_up)
             if not waiter.done and not waiter.wait(None if deadline is None else deadline - time.monotonic()):
                 raise Timeout(f"no answer in {timeout} seconds")
             return waiter.result()
@@ -227,8 +231,7 @@ class Channel:
     def _send_and_read(self, data: bytes, waiter: Waiter, deadline: float | None) -> None:
         """Send, and read in the asking thread until the answer is there. Has the read lock."""
         if not self._leased:
-            # Before the request: else its answer would wake the loop as well.
-            self._leased = True
+            self._leased = True  # before the request: else its answer would wake the loop as well
             self._poll()
         self.send_packed(data)
         if self._outbox.blocked:
@@ -254,11 +257,9 @@ class Channel:
             return False
         return waiter.done or self._wait_readable(time.monotonic() + _START_SECONDS)
 
-    # A thread that has read keeps the descriptor out of the poller for a moment: who asks once often asks
-    # again, and two system calls an ask are saved. The lease ends when somebody else waits for an answer,
-    # and when nobody has asked for a while.
-
     def _after_reading(self) -> None:
+        # A thread that has read keeps the descriptor out of the poller for a moment: who asks once often asks
+        # again. The lease ends when somebody else waits for an answer, and when nobody has asked for a while.
         if self._pending:
             self._end_lease()
         elif not self._checking:
@@ -339,8 +340,13 @@ class Channel:
             alive = False
         if not alive and not self._end_of_stream:
             self._end_of_stream = True
-            self._hang_up_timer = self._loop.call_later(_HANG_UP_SECONDS, self._check_hang_up)
+            if self._loop.on_thread:
+                self._watch_hang_up()
         return alive
+
+    def _watch_hang_up(self) -> None:
+        if not self._closed and self._hang_up_timer is None:
+            self._hang_up_timer = self._loop.call_later(_HANG_UP_SECONDS, self._check_hang_up)
 
     def _check_hang_up(self) -> None:
         if not self._closed:

@@ -29,8 +29,11 @@ class Owner(Protocol):
     def on_frame(self, content: list[object]) -> None:
         """Take a frame that is not a reply."""
 
-    def on_dead(self) -> None:
-        """Hear that the process died, unasked, of a reason that is yet to be known; `on_gone` follows."""
+    def on_dead(self) -> bool:
+        """Hear that the process died, unasked, of a reason that is yet to be known; `on_gone` follows.
+
+        Return whether a replacement takes messages already.
+        """
 
     def on_gone(self, reason: ExitReason) -> None:
         """Hear that the process is gone, and why; every frame it sent was delivered before."""
@@ -78,6 +81,7 @@ class ChildProcess:
         self._said: ExitReason | None = None
         self._dead = False
         self._expected = False
+        self._replaced = False
         self._leaving: Timer | None = None
         self._deadline: Timer | None = None
         self._reaped = False
@@ -150,8 +154,7 @@ class ChildProcess:
         # Each system call on the way to the replacement gives other threads the interpreter: few of them.
         self._dead = True
         self._kill_group()
-        if not self._expected:
-            self.owner.on_dead()
+        self._replaced = not self._expected and self.owner.on_dead()
         self.channel.drain()
         if self._said is None and not self._reaped:
             self._status = _zombies_code(self.pid)
@@ -194,8 +197,13 @@ class ChildProcess:
             if timer is not None:
                 timer.cancel()  # else it would keep all of this in memory until it is due
         reason = self._said or self._reason_of_status()
-        self.owner.on_gone(reason)
-        self.channel.fail(ActorDown(f"the actor's process {self.pid} ended: {reason}", reason))
+        down = ActorDown(f"the actor's process {self.pid} ended: {reason}", reason)
+        if self._replaced:
+            self.channel.fail(down)  # who waits for an answer may ask the replacement already
+            self.owner.on_gone(reason)
+        else:
+            self.owner.on_gone(reason)
+            self.channel.fail(down)
         self._loop.call_soon_after(self.channel.close)
 
     def _reason_of_status(self) -> ExitReason:

@@ -50,8 +50,11 @@ class Life(Protocol):
     def on_start_failed(self, incarnation: Incarnation, reason: Any, error: BaseException | None) -> None:
         """Hear that the start failed and no process is left."""
 
-    def on_dead(self, incarnation: Incarnation) -> None:
-        """Hear that a started actor died, unasked, of a reason that is yet to be known; `on_exit` follows."""
+    def on_dead(self, incarnation: Incarnation) -> bool:
+        """Hear that a started actor died, unasked, of a reason that is yet to be known; `on_exit` follows.
+
+        Return whether a replacement takes messages already.
+        """
 
     def on_exit(self, incarnation: Incarnation, reason: ExitReason) -> None:
         """Hear that a started actor is gone."""
@@ -139,6 +142,7 @@ class Incarnation:
 
     def _on_started(self, content: list[Any]) -> None:
         self.running = True
+        self._app.loop.call_soon_after(self._orders.prepare, self.number + 1)
         self.started_at = time.monotonic()
         self.known_attributes = content[1]
         if self._deadline is not None:
@@ -156,10 +160,9 @@ class Incarnation:
         elif error is not None:
             self._failure = (error.term(), None)
 
-    def on_dead(self) -> None:
-        """Hear that the process died of a reason that is yet to be known."""
-        if self.running:
-            self._life.on_dead(self)
+    def on_dead(self) -> bool:
+        """Hear that the process died of a reason that is yet to be known; tell whether a replacement is there."""
+        return self.running and self._life.on_dead(self)
 
     def on_gone(self, reason: ExitReason) -> None:
         """Hear that the process is gone."""

@@ -53,15 +53,29 @@ class Orders:
             "args": list(args),
             "kwargs": dict(kwargs),
         }
-        self._surroundings: tuple[list[str], frozenset[tuple[str, ...]], int] | None = None
+        self._surroundings: tuple[list[str], frozenset[tuple[str, ...]], int] = ([], frozenset(), -1)
+        self._ready: tuple[int, bytes] | None = None
         self._body = codec.encode(self._content)  # what cannot be sent is refused here, not at some later restart
 
     def packed(self, incarnation: int) -> bytes:
-        """Return the frame for one start. Most of it stands packed from the last time."""
-        surroundings = (list(sys.path), telemetry.interested(), logging.getLogger().level)
-        if surroundings != self._surroundings:
-            self._surroundings = surroundings
-            path, interests, level = surroundings
+        """Return the frame for one start; it stands packed when `prepare` was called for it."""
+        ready = self._ready
+        if ready is not None and ready[0] == incarnation and self._is_current():
+            return ready[1]
+        return self._pack(incarnation)
+
+    def prepare(self, incarnation: int) -> None:
+        """Pack the frame of a start to come, while there is time."""
+        self._ready = (incarnation, self._pack(incarnation))
+
+    def _is_current(self) -> bool:
+        path, interests, level = self._surroundings
+        return path == sys.path and interests == telemetry.interested() and level == logging.getLogger().level
+
+    def _pack(self, incarnation: int) -> bytes:
+        if not self._is_current():
+            path, interests, level = list(sys.path), telemetry.interested(), logging.getLogger().level
+            self._surroundings = (path, interests, level)
             told = {"sys_path": path, "interests": [list(name) for name in interests], "log_level": level}
             self._body = self._codec.encode({**self._content, **told})
         return frame(outer(self._codec).encode([PROMOTE, incarnation, self._body]))

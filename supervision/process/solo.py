@@ -69,8 +69,9 @@ class Solo:
         self._end(incarnation, ExitReason("crash", reason))
         self.started.fail(start_error(self._class, reason, error))
 
-    def on_dead(self, _incarnation: Incarnation) -> None:
+    def on_dead(self, _incarnation: Incarnation) -> bool:
         """Wait for `on_exit`: nobody restarts this actor."""
+        return False
 
     def on_exit(self, incarnation: Incarnation, reason: ExitReason) -> None:
         """Hear that the actor is gone."""

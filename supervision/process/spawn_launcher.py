@@ -36,8 +36,9 @@ class _Waiting:
         if content[0] == READY:
             self._launcher.ready(self)
 
-    def on_dead(self) -> None:
+    def on_dead(self) -> bool:
         """Wait for `on_gone`, which has the reason."""
+        return False
 
     def on_gone(self, reason: ExitReason) -> None:
         self._launcher.gone(self, reason)

@@ -43,8 +43,9 @@ class _Spare:
         if content[0] == READY and self.process is not None:
             self._launcher.spare_ready(self)
 
-    def on_dead(self) -> None:
-        """Wait for `on_gone`: the reason decides nothing, and nothing is urgent."""
+    def on_dead(self) -> bool:
+        """Wait for `on_gone`: nothing is urgent."""
+        return False
 
     def on_gone(self, _reason: ExitReason) -> None:
         if not self.retired:

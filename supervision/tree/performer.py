@@ -212,17 +212,18 @@ class Performer:
         entry.slot.lose(ExitReason("crash", reason))
         self.feed(decisions.StartFailed(entry.key, reason))
 
-    def died(self, entry: Entry, runner: Runner) -> None:
+    def died(self, entry: Entry, runner: Runner) -> bool:
         """Hear that a child died of a reason that is yet to be known: restart it if that decides nothing."""
         if self._feeding or self._killed:
-            return
+            return False
         early = decisions.restart_at_once(self.state, entry.key, runner, time.monotonic())
         if early is None:
-            return
+            return False
         self._early[runner] = (early, entry.slot.number)
         self.state = early.state
         entry.slot.lose(NOPROC)
         self._start(early.start)
+        return entry.slot.way is not None
 
     def exited(self, entry: Entry, runner: Runner, reason: ExitReason) -> None:
         """Hear that a child is gone."""

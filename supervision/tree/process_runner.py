@@ -86,10 +86,10 @@ class ProcessRunner:
         self._over(incarnation)
         self._owner.start_failed(self._entry, self, reason, error)
 
-    def on_dead(self, _incarnation: Incarnation) -> None:
-        """Hear that the actor died of a reason that is yet to be known."""
+    def on_dead(self, _incarnation: Incarnation) -> bool:
+        """Hear that the actor died of a reason that is yet to be known; tell whether a replacement is there."""
         self.gone = True
-        self._owner.died(self._entry, self)
+        return self._owner.died(self._entry, self)
 
     def on_exit(self, incarnation: Incarnation, reason: ExitReason) -> None:
         """Hear that the actor is gone."""

@@ -70,8 +70,11 @@ class RunnerOwner(Protocol):
     def start_failed(self, entry: Entry, runner: Runner, reason: Any, error: BaseException | None) -> None:
         """Hear that the start failed."""
 
-    def died(self, entry: Entry, runner: Runner) -> None:
-        """Hear that the child died, unasked, of a reason that is yet to be known; `exited` follows."""
+    def died(self, entry: Entry, runner: Runner) -> bool:
+        """Hear that the child died, unasked, of a reason that is yet to be known; `exited` follows.
+
+        Return whether a replacement takes messages already.
+        """
 
     def exited(self, entry: Entry, runner: Runner, reason: ExitReason) -> None:
         """Hear that the child is gone."""
