@@ -41,6 +41,7 @@ class _Forwarded:
         self.number = number
         self.asked = asked
         self.blocking = False
+        self.starts = False  # about the start of the actor that is asked
         self.withdraw: Callable[[], None] | None = None
 
     def succeed(self, value: Any) -> None:
@@ -146,6 +147,8 @@ class Router:
             return  # answered in the meantime
         try:
             if waits:
+                if forwarded.starts:
+                    self._refuse_asks_of(forwarded.asked, asker.urn)
                 self._begin_wait(forwarded)
             else:
                 self._end_wait(forwarded)
@@ -153,6 +156,21 @@ class Router:
             if forwarded.withdraw is not None:
                 forwarded.withdraw()
             forwarded.fail(error)
+
+    def _refuse_asks_of(self, starting: str, starter: str) -> None:
+        """Refuse what an actor asks in its start of the one who waits for that start: then the start fails.
+
+        To refuse the wait instead would leave an actor that its starter knows nothing of.
+        """
+        circle = self._waits.circle(starter, starting)
+        if not circle:
+            return
+        names = " -> ".join(self._app.name_of(urn) for urn in circle)
+        error = AskCycle(f"these actors would wait for each other for ever: {names}")
+        for forwarded in [found for found in self._open.values() if found.asker.urn == starting and found.blocking]:
+            if forwarded.withdraw is not None:
+                forwarded.withdraw()
+            self._answer(forwarded, False, self.encode_error(error))
 
     def _cancel(self, asker: Incarnation, number: int) -> None:
         forwarded = self._open.pop((asker.urn, asker.number, number), None)
@@ -207,6 +225,7 @@ class Router:
         about_actor = bool(done.actor) and not done.done
         if about_actor:  # who waits for the end or the start of an actor waits for that actor
             self._open[key] = _Forwarded(self, asker, number, done.actor)
+            self._open[key].starts = operation == "start"
 
         def settle(future: Any) -> None:
             forwarded = self._open.pop(key, None)
