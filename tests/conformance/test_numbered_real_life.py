@@ -109,6 +109,8 @@ def test_039_active_is_who_lives_when_the_count_is_made() -> None:
     stopping.start()
     time.sleep(0.05)
     tree.sim._end("a", "kill")
+    performer: Any = tree.ref._performer()
+    wait_until(lambda: performer.state.fallen)  # the death waits behind the stop, and the count behind the death
     counts: Any = tree.ref.count_children()
     stopping.join()
     tree.rest()
