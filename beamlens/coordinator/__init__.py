@@ -1,0 +1,1 @@
+"""The coordinator: it sends operators out and correlates what they find into insights."""

@@ -1,0 +1,1 @@
+"""What lives in the observed process: it runs the skills and answers operators."""

@@ -1,0 +1,1 @@
+"""The skills: what a Python process can tell about itself."""
