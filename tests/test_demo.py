@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import re
+import select
 import signal
 import subprocess
 import sys
@@ -48,35 +49,45 @@ def test_everything_that_is_killed_comes_back() -> None:
 
 
 def on_a_terminal(*options: str, environment: dict[str, str] | None = None) -> tuple[int, str]:
-    """Run the demo on a terminal, press Ctrl-C when the first actor has come back, return exit code and output."""
+    """Run the demo on a terminal, press Ctrl-C when the first actor has come back, return exit code and output.
+
+    One that does not end says, at its deadline, where each of its threads is.
+    """
     pid, terminal = pty.fork()
     if pid == 0:
         os.chdir(ROOT)
-        os.execve(COMMAND[0], [*COMMAND, *options], {**os.environ, "TERM": "xterm", **(environment or {})})
+        variables = {**os.environ, "TERM": "xterm", "PYTHONFAULTHANDLER": "1", **(environment or {})}
+        os.execve(COMMAND[0], [*COMMAND, *options], variables)
     out = b""
     pressed = False
     deadline = time.monotonic() + 40
-    while time.monotonic() < deadline:
-        try:
-            data = os.read(terminal, 65536)
-        except OSError:
-            break
-        if not data:
-            break
+    while data := read_until(terminal, deadline):
         out += data
         if not pressed and b"back in " in out and b" -> " in out:
             pressed = True
             os.write(terminal, b"\x03")
-    else:
-        os.kill(pid, signal.SIGKILL)
+    if time.monotonic() >= deadline:
+        os.kill(pid, signal.SIGABRT)
+        while data := read_until(terminal, deadline + 5):
+            out += data
     os.close(terminal)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), out.decode()
+
+
+def read_until(terminal: int, deadline: float) -> bytes:
+    """Return what the terminal shows next; nothing when it is closed or the time is over."""
+    if not select.select([terminal], [], [], max(0.0, deadline - time.monotonic()))[0]:
+        return b""
+    try:
+        return os.read(terminal, 65536)
+    except OSError:
+        return b""
 
 
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 def test_on_a_terminal_the_tree_is_drawn_in_place_until_ctrl_c() -> None:
     code, out = on_a_terminal("--seconds", "0", "--kills-per-second", "20", environment={"NO_COLOR": ""})
-    assert code == 0
+    assert code == 0, out
     assert "\x1b[?25l" in out
     assert out.count("\x1b[?25h") == 1, "the cursor is given back"
     assert re.search(r"\x1b\[\d+F", out), "the drawing is drawn over"
@@ -88,9 +99,50 @@ def test_on_a_terminal_the_tree_is_drawn_in_place_until_ctrl_c() -> None:
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 def test_plain_draws_nothing_in_place_on_a_terminal_either() -> None:
     code, out = on_a_terminal("--seconds", "0", "--kills-per-second", "20", "--plain")
-    assert code == 0
+    assert code == 0, out
     assert "\x1b" not in out
     assert out.rstrip().endswith("lost children: 0, orphans: 0")
+
+
+INTERRUPTED_AT_EACH_LINE = """
+import faulthandler, os, signal, sys, threading
+from supervision.demo import show
+
+def interrupt(frame, event, argument):
+    if event == "line":
+        os.kill(os.getpid(), signal.SIGINT)
+    return interrupt
+
+faulthandler.dump_traceback_later(float(sys.argv[2]), exit=True)
+with show._interrupts() as interrupts:
+    wait = lambda: show._interrupted(interrupts, 0.01)
+    if sys.argv[1] == "event":
+        event = threading.Event()
+        signal.signal(signal.SIGINT, lambda *_: event.set())
+        wait = lambda: event.wait(0.01)
+    sys.settrace(interrupt)
+    waited = wait()
+    sys.settrace(None)
+    print("told" if waited else "not told")
+"""
+
+
+def interrupted_at_each_line(waiting_for: str, patience: float) -> subprocess.CompletedProcess[str]:
+    """Have a Ctrl-C come at each line of what waits for it."""
+    command = [sys.executable, "-c", INTERRUPTED_AT_EACH_LINE, waiting_for, str(patience)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=50, check=False)
+
+
+def test_ctrl_c_at_any_moment_of_the_wait_for_it_is_heard() -> None:
+    done = interrupted_at_each_line("queue", 30)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "told\n", "")
+
+
+def test_an_event_in_place_of_the_queue_would_hang() -> None:
+    """Negative control: its `set`, called by the handler, waits for the lock of the `wait` that it interrupts."""
+    done = interrupted_at_each_line("event", 2)
+    assert done.returncode == 1
+    assert "in set" in done.stderr
 
 
 class Answering:

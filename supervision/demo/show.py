@@ -6,9 +6,9 @@ import contextlib
 import json
 import logging
 import os
+import queue
 import signal
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,6 +28,8 @@ __all__ = ["Options", "run"]
 _FRAME_SECONDS: Final = 0.1
 _LAST_ANSWER_SECONDS: Final = 5.0
 _STOP_SECONDS: Final = 20.0
+
+Interrupts = queue.SimpleQueue[int]  # the numbers of the signals that came
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,27 +57,25 @@ def run(options: Options) -> int:
     tally = Tally()
     guard = LeakGuard(allow=lambda resource: resource.kind != "process")
     guard.begin()
-    with _interrupts() as interrupted, _quiet(tally):
+    with _interrupts() as interrupts, _quiet(tally):
         tree, refs = start_tree()
         try:
-            _show(options, tree, refs, tally, interrupted)
+            _show(options, tree, refs, tally, interrupts)
             tally.lost += _silent(refs)
         finally:
-            _stop(tree, interrupted)
+            _stop(tree, interrupts)
         orphans = _orphans(guard, tally)
     return _verdict(options, tally, orphans)
 
 
-def _show(
-    options: Options, tree: SupervisorRef, refs: dict[str, Ref], tally: Tally, interrupted: threading.Event
-) -> None:
+def _show(options: Options, tree: SupervisorRef, refs: dict[str, Ref], tally: Tally, interrupts: Interrupts) -> None:
     screen = make_screen(options.plain)
     actors = [Monkey(refs, tally, options.kills_per_second), Client(refs, tally)]
     deadline = time.monotonic() + (options.seconds or float("inf"))
     for actor in actors:
         actor.start()
     try:
-        while time.monotonic() < deadline and tree.is_alive() and not interrupted.wait(_FRAME_SECONDS):
+        while time.monotonic() < deadline and tree.is_alive() and not _interrupted(interrupts, _FRAME_SECONDS):
             screen.update(_drawing(tree), tally)
     finally:
         for actor in actors:
@@ -96,13 +96,14 @@ def _silent(refs: dict[str, Ref]) -> int:
     return sum(answering_pid(ref, 0, deadline) is None for ref in refs.values())
 
 
-def _stop(tree: SupervisorRef, interrupted: threading.Event) -> None:
+def _stop(tree: SupervisorRef, interrupts: Interrupts) -> None:
     """Stop the tree in order; a Ctrl-C meanwhile kills what is left."""
-    interrupted.clear()
+    while _interrupted(interrupts, 0.0):
+        continue  # these began the stop
     stopped = tree.stop(block=False)
     deadline = time.monotonic() + _STOP_SECONDS
     while not stopped.wait(_FRAME_SECONDS):
-        if interrupted.is_set() or time.monotonic() > deadline:
+        if _interrupted(interrupts, 0.0) or time.monotonic() > deadline:
             tree.kill()
     shutdown()
 
@@ -136,19 +137,31 @@ def _verdict(options: Options, tally: Tally, orphans: list[str]) -> int:
 
 
 @contextlib.contextmanager
-def _interrupts() -> Iterator[threading.Event]:
-    """Have Ctrl-C and SIGTERM set an event, each time anew."""
-    interrupted = threading.Event()
+def _interrupts() -> Iterator[Interrupts]:
+    """Have Ctrl-C and SIGTERM put into a queue, each time anew.
 
-    def note(_number: int, _frame: FrameType | None) -> None:
-        interrupted.set()
+    An event will not do: its `set` waits for a lock that the interrupted thread, just waiting for it, may hold.
+    """
+    interrupts: Interrupts = queue.SimpleQueue()
+
+    def note(number: int, _frame: FrameType | None) -> None:
+        interrupts.put(number)
 
     before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield interrupted
+        yield interrupts
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _interrupted(interrupts: Interrupts, seconds: float) -> bool:
+    """Tell whether a signal came, or comes within so many seconds."""
+    try:
+        interrupts.get(timeout=seconds)
+    except queue.Empty:
+        return False
+    return True
 
 
 @contextlib.contextmanager
