@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+from collections.abc import Iterable
 from functools import cached_property
 from typing import Any, ClassVar, NoReturn
 
@@ -38,6 +39,14 @@ class ProcessActor(pykka.Actor):
     """Whether the end of a linked actor arrives as an `Exit` message in place of ending this one."""
 
     _loop: Any = None
+
+    @classmethod
+    def environment(cls, *_args: Any, **_kwargs: Any) -> Iterable[str]:
+        """Return the names of withheld environment variables that this actor needs (see `withheld_env`).
+
+        Runs in the application, with the arguments of `start`; the values travel over the actor's own socket.
+        """
+        return ()
 
     @classmethod
     def start(cls, *args: Any, **kwargs: Any) -> Ref:

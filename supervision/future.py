@@ -11,7 +11,7 @@ from typing import Any
 
 import pykka
 
-__all__ = ["ReplyFuture"]
+__all__ = ["ReplyFuture", "pass_on"]
 
 
 class ReplyFuture(pykka.Future[Any]):
@@ -61,6 +61,11 @@ class ReplyFuture(pykka.Future[Any]):
         error = (exc_info or sys.exc_info())[1]
         if not self.fail(error if error is not None else RuntimeError("no exception was given")):
             raise RuntimeError("the future is set already")
+
+    @property
+    def is_deferred_reply(self) -> bool:
+        """Tell whether a handler that returns this future means its answer: one made by `map` and such is none."""
+        return self._get_hook is None
 
     # -- the asker's side ---------------------------------------------------------------------
 
@@ -147,3 +152,13 @@ class ReplyFuture(pykka.Future[Any]):
         finally:
             self._after_await()
         return self.get()
+
+
+def pass_on(done: ReplyFuture, pending: Any) -> None:
+    """Give the answer that `done` holds to `pending`, by its `succeed` or `fail`."""
+    try:
+        value = done.get(timeout=0)
+    except BaseException as error:
+        pending.fail(error)
+    else:
+        pending.succeed(value)

@@ -141,7 +141,7 @@ def test_every_setting_is_in_the_table_with_its_default() -> None:
     assert first_names(rows) == [field.name for field in dataclasses.fields(Settings)]
     defaults = {row[0].strip("`| "): row[1] for row in rows}
     settings = Settings()
-    for name in ("spares", "preload", "start_timeout", "rehearse"):
+    for name in ("spares", "preload", "start_timeout", "rehearse", "withheld_env"):
         assert str(getattr(settings, name)) in defaults[name]
     assert eval(defaults["limits"].strip("`"), {"Limits": supervision.Limits}) == settings.limits
     assert defaults["outbox_bytes"] == f"{settings.outbox_bytes // 2**20} MiB"

@@ -17,6 +17,7 @@ from pykka.messages import ProxyCall, ProxyGetAttr, ProxySetAttr
 
 from supervision.errors import ProtocolError
 from supervision.exits import NORMAL, SHUTDOWN, ExitReason, crash
+from supervision.future import ReplyFuture, pass_on
 from supervision.messages import Exit
 from supervision.process import birth, child_telemetry
 from supervision.process.birth import Birth, Ended, Ignore
@@ -166,6 +167,9 @@ class ActorLoop:
                 result = self._actor._handle_receive(message)
             else:
                 result = self._actor.on_receive(message)
+            if isinstance(result, ReplyFuture) and result.is_deferred_reply:
+                result.add_done_callback(lambda done: self._answer_late(number, done))
+                return
             data = reply_frame(number, self._encode(result))
         except Exception as error:
             self._log_returned(error)
@@ -178,11 +182,32 @@ class ActorLoop:
             return
         self.link.send_framed(data)
 
+    def _answer_late(self, number: Any, done: ReplyFuture) -> None:
+        """Answer an ask whose handler returned a future. The thread that settles it."""
+        try:
+            data = reply_frame(number, self._encode(done.get(timeout=0)))
+        except BaseException as error:
+            self.link.send([ERROR, number, error])
+        else:
+            self.link.send_framed(data)
+
+    def _answer_late_for(self, number: Any, done: ReplyFuture) -> None:
+        codec = self.link.codec
+        try:
+            data = codec.encode(done.get(timeout=0))
+        except BaseException as error:
+            self.link.send([REPLY_FOR, number, False, codec.encode(error)])
+        else:
+            self.link.send([REPLY_FOR, number, True, data])
+
     def _answer_for(self, number: Any, body: Any) -> None:
         codec = self.link.codec
         try:
-            data = codec.encode(self._dispatch(codec.decode(body)))
-            self.link.send([REPLY_FOR, number, True, data])
+            result = self._dispatch(codec.decode(body))
+            if isinstance(result, ReplyFuture) and result.is_deferred_reply:
+                result.add_done_callback(lambda done: self._answer_late_for(number, done))
+                return
+            self.link.send([REPLY_FOR, number, True, codec.encode(result)])
         except Exception as error:
             self._log_returned(error)
             self.link.send([REPLY_FOR, number, False, codec.encode(error)])
@@ -197,7 +222,11 @@ class ActorLoop:
             self._handle_told(message)
             return
         try:
-            pending.succeed(self._dispatch(message))
+            result = self._dispatch(message)
+            if isinstance(result, ReplyFuture) and result.is_deferred_reply:
+                result.add_done_callback(lambda done: pass_on(done, pending))
+            else:
+                pending.succeed(result)
         except Exception as error:
             self._log_returned(error)
             pending.fail(error)

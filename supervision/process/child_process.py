@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import socket
@@ -9,17 +10,19 @@ from collections.abc import Callable
 from typing import Protocol
 
 from supervision.errors import ActorDown, ProtocolError
-from supervision.exits import ExitReason, crash, from_status
+from supervision.exits import KILLED, ExitReason, crash, from_status
 from supervision.process.channel import Channel
 from supervision.process.loop import Loop, Timer
 from supervision.process.poller import READ_ONCE
 from supervision.process.protocol import GOODBYE, READY
 from supervision.process.wire import Codec
+from supervision.reports import report_event, report_log
 
 __all__ = ["ChildProcess", "Owner"]
 
 _STATUS_SECONDS = 1.0
 _LEAVE_SECONDS = 5.0  # an actor that is over must not live on as a process, for a thread that it left running
+_UNKILLABLE_SECONDS = 10.0  # the kernel may take this long to end a process that was killed
 _PROCESS_GROUP = 4  # PIDFD_SIGNAL_PROCESS_GROUP, <linux/pidfd.h>; the standard library does not name it
 
 
@@ -84,6 +87,7 @@ class ChildProcess:
         self._replaced = False
         self._leaving: Timer | None = None
         self._deadline: Timer | None = None
+        self._killed: Timer | None = None
         self._reaped = False
         self._gone = False
         self.channel = Channel(sock, loop, codec, self._on_frame, self._on_broken, outbox_bytes)
@@ -125,11 +129,28 @@ class ChildProcess:
                 os.kill(self.pid, number)  # its parent has not told that it was reaped: the pid is its own
         except ProcessLookupError:
             return  # it ended by itself; the notice is on its way
+        except PermissionError as error:
+            report_log(logging.ERROR, "process %s may not be signalled: %s", self.pid, error)
 
     def kill(self) -> None:
-        """End it now, whatever it does."""
+        """End it now, whatever it does; one that does not end is given up for dead after a while."""
         self.expect_end()
         self.signal(signal.SIGKILL)
+        if self._killed is None and not self._dead:
+            self._killed = self._loop.call_later(_UNKILLABLE_SECONDS, self._abandon)
+
+    def _abandon(self) -> None:
+        """Go on without its death: it waits in the kernel, in a state (D) in which no signal reaches it.
+
+        Its program will not run on, so a replacement never meets it. What is held for it stays until it is dead.
+        """
+        if self._dead:
+            return
+        text = "process %s has not ended %s s after SIGKILL; supervision goes on without it"
+        report_log(logging.ERROR, text, self.pid, _UNKILLABLE_SECONDS)
+        report_event("child", "abandoned", {}, {"pid": self.pid})
+        self._said = self._said or KILLED
+        self._finish()
 
     def expect_end(self) -> None:
         """Hear that its end is wanted: then it is told once nothing is left of the process, not even a zombie."""
@@ -193,7 +214,7 @@ class ChildProcess:
         if self._gone:
             return
         self._gone = True
-        for timer in (self._leaving, self._deadline):
+        for timer in (self._leaving, self._deadline, self._killed):
             if timer is not None:
                 timer.cancel()  # else it would keep all of this in memory until it is due
         reason = self._said or self._reason_of_status()

@@ -106,6 +106,8 @@ def run(sock: socket.socket, life: int, codec: Codec, *, rehearsed: bool) -> int
 def run_spawned(sock: socket.socket, life: Any, settings: dict[str, Any]) -> None:
     """Live in an interpreter that multiprocessing spawned. Never returns."""
     code = 1
+    for name in settings.get("withheld_env", ()):
+        os.environ.pop(name, None)  # multiprocessing hands on the whole environment
     try:
         code = run(sock, os.dup(life.fileno()), prepare(settings), rehearsed=False)
     finally:
@@ -122,6 +124,7 @@ def promote(link: Link, *, rehearsal: bool = False) -> int:
         return 1
     orders: Any = link.codec.decode(content[2])  # type: ignore[arg-type]
     orders["incarnation"] = content[1]
+    os.environ.update(orders.get("environment", {}))
     try:
         began = time.perf_counter()
         actor_class = _find_class(orders)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from typing import Any
 
@@ -52,6 +53,7 @@ class Orders:
             "name": name if isinstance(name, str | int) else None,
             "args": list(args),
             "kwargs": dict(kwargs),
+            "environment": _environment(actor_class, args, kwargs),
         }
         self._surroundings: tuple[list[str], frozenset[tuple[str, ...]], int] = ([], frozenset(), -1)
         self._ready: tuple[int, bytes] | None = None
@@ -79,6 +81,12 @@ class Orders:
             told = {"sys_path": path, "interests": [list(name) for name in interests], "log_level": level}
             self._body = self._codec.encode({**self._content, **told})
         return frame(outer(self._codec).encode([PROMOTE, incarnation, self._body]))
+
+
+def _environment(actor_class: type[Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, str]:
+    asks = getattr(actor_class, "environment", None)
+    names = asks(*args, **kwargs) if asks is not None else ()
+    return {name: os.environ[name] for name in names if name in os.environ}
 
 
 def module_to_learn(actor_class: type[Any]) -> str:

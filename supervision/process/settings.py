@@ -29,6 +29,8 @@ class Settings:
         outbox_bytes: how much one actor may have unread before sends to it raise `MailboxFull`.
         start_timeout: seconds an actor may take for its `__init__` and `on_start`; None for no limit, as in OTP.
         rehearse: whether spares play a promotion ahead, which makes the real one quicker.
+        withheld_env: names of environment variables that fork servers and actors do not get, but for actors whose
+            class asks for them (`ProcessActor.environment`).
         lifeline: the read end of the application's lifeline; set by the application itself.
     """
 
@@ -39,6 +41,7 @@ class Settings:
     outbox_bytes: int = 64 * 2**20
     start_timeout: float | None = None
     rehearse: bool = True
+    withheld_env: tuple[str, ...] = ()
     lifeline: int = -1
 
     @property
@@ -74,6 +77,8 @@ def configure(**changes: Any) -> Settings:
 
     if application.running():
         raise RuntimeError("actors were started already; call configure() before the first one")
+    if isinstance(changes.get("withheld_env"), str):
+        raise ValueError(f"withheld_env is {changes['withheld_env']!r}; a tuple of names is expected")
     changed = replace(_settings, **changes)
     if changed.launcher not in ("zygote", "spawn"):
         raise ValueError(f"launcher is {changed.launcher!r}; 'zygote' or 'spawn' is expected")

@@ -183,7 +183,7 @@ def _start_process(settings: Settings) -> tuple[socket.socket, Any]:
     try:
         process = multiprocessing.get_context("spawn").Process(
             target=host.run_spawned,
-            args=(theirs, life, {"limits": limits, "rehearse": False}),
+            args=(theirs, life, {"limits": limits, "rehearse": False, "withheld_env": list(settings.withheld_env)}),
             name="supervision",
         )
         process.start()

@@ -54,7 +54,7 @@ class ZygoteProcess:
         self._closed = False
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
-            self._process = _execute(theirs, settings.lifeline)
+            self._process = _execute(theirs, settings.lifeline, settings.withheld_env)
         finally:
             theirs.close()
         self.pid = self._process.pid
@@ -178,10 +178,14 @@ class ZygoteProcess:
             self._loop.call_later(0.01, lambda: self._reap(tries - 1))
 
 
-def _execute(control: socket.socket, lifeline: int) -> subprocess.Popen[bytes]:
+def _execute(control: socket.socket, lifeline: int, withheld: tuple[str, ...]) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-c", _CODE, home_of_packages(), str(control.fileno()), str(lifeline)]
     return subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, pass_fds=(control.fileno(), lifeline), start_new_session=True
+        command,
+        env={name: value for name, value in os.environ.items() if name not in withheld},
+        stdin=subprocess.DEVNULL,
+        pass_fds=(control.fileno(), lifeline),
+        start_new_session=True,
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pykka
 from pykka._envelope import Envelope  # what every Pykka ref puts into an inbox; there is no public maker
 
-from supervision.future import ReplyFuture
+from supervision.future import ReplyFuture, pass_on
 from supervision.process.waiter import Pending
 from supervision.process.wire import Codec
 from supervision.proxy import Attributes, describe
@@ -43,7 +43,7 @@ class LocalWay:
     def begin_ask(self, message: object, pending: Pending) -> None:
         """Send a message; the answer goes to `pending`."""
         future = ReplyFuture()
-        future.add_done_callback(lambda done: _pass_on(done, pending))
+        future.add_done_callback(lambda done: pass_on(done, pending))
         if not self.ref.is_alive():
             future.fail(pykka.ActorDeadError(f"{self.ref} not found"))
         else:
@@ -72,13 +72,6 @@ class LocalWay:
         future = ReplyFuture()
         future.succeed(self.attributes(fresh=True))
         return future
-
-
-def _pass_on(done: ReplyFuture, pending: Pending) -> None:
-    try:
-        pending.succeed(done.get(timeout=0))
-    except BaseException as error:
-        pending.fail(error)
 
 
 def _nothing() -> None:

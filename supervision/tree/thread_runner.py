@@ -19,6 +19,7 @@ import pykka
 from pykka.messages import _ActorStop  # Pykka's refs send it; there is no public name
 
 from supervision.exits import KILLED, NORMAL, SHUTDOWN, ExitReason, crash
+from supervision.future import ReplyFuture, pass_on
 from supervision.process.application import Application
 from supervision.process.birth import Ended, Ignore
 from supervision.reports import report_event
@@ -88,6 +89,7 @@ class ThreadRunner:
         self._number = number
         self._asked = False
         self._reason: ExitReason = NORMAL
+        self._late: set[_Late] = set()
         self._thread = threading.Thread(target=self._run, name=f"{self._class.__name__}-{number}", daemon=True)
 
     @property
@@ -115,6 +117,7 @@ class ThreadRunner:
         if self.ref is not None:
             self.ref.actor_stopped.set()
             self.ref.actor_inbox.end(f"{self.ref} was killed")
+        self._end_late()
         self._exited(KILLED)
 
     def kill_deaf(self) -> None:
@@ -159,6 +162,7 @@ class ThreadRunner:
         pykka.ActorRegistry.unregister(actor.actor_ref)
         actor.actor_stopped.set()
         actor.actor_inbox.end(f"{actor.actor_ref} stopped before handling the message")
+        self._end_late()
         post(self._exited, self._reason)
 
     def _construct(self) -> Any:
@@ -200,7 +204,18 @@ class ThreadRunner:
             self._stop(actor)
         else:
             if envelope.reply_to is not None:
-                envelope.reply_to.set(result)
+                self._reply(envelope.reply_to, result)
+
+    def _reply(self, reply_to: Any, result: Any) -> None:
+        if isinstance(result, ReplyFuture) and result.is_deferred_reply:
+            late = _Late(reply_to, self._late)
+            result.add_done_callback(lambda done: pass_on(done, late))
+        else:
+            reply_to.set(result)
+
+    def _end_late(self) -> None:
+        for late in list(self._late):
+            late.fail(pykka.ActorDeadError(f"{self._class.__name__} ended before it answered"))
 
     def _crash(self, actor: Any, error: Exception) -> None:
         logger.error("Unhandled exception in %s:", actor, exc_info=error)
@@ -218,6 +233,38 @@ class ThreadRunner:
         except BaseException as error:
             logger.error("Unhandled exception in on_stop of %s:", actor, exc_info=error)
             self._reason = crash((type(error).__name__, str(error)))
+
+
+class _Late:
+    """An ask whose handler returned a future: answered once, by the future or by the actor's end.
+
+    Args:
+        reply_to: the asker's future.
+        others: the actor's open ones, this among them until it is answered.
+    """
+
+    def __init__(self, reply_to: Any, others: set[_Late]) -> None:
+        self._reply_to = reply_to
+        self._others = others
+        self._lock = threading.Lock()
+        self._open = True
+        others.add(self)
+
+    def succeed(self, value: object) -> None:
+        """Answer. Any thread."""
+        if self._close():
+            self._reply_to.set(value)
+
+    def fail(self, error: BaseException) -> None:
+        """Answer with an error. Any thread."""
+        if self._close():
+            self._reply_to.set_exception((type(error), error, error.__traceback__))
+
+    def _close(self) -> bool:
+        with self._lock:
+            was_open, self._open = self._open, False
+        self._others.discard(self)
+        return was_open
 
 
 def _reason_of(error: BaseException) -> ExitReason:
