@@ -30,6 +30,7 @@ if _TYPE_CHECKING:
     from supervision.exits import ExitReason as ExitReason
     from supervision.exits import crash as crash
     from supervision.exits import shutdown as shutdown
+    from supervision.future import ReplyFuture as ReplyFuture
     from supervision.messages import Down as Down
     from supervision.messages import Exit as Exit
     from supervision.partition import PartitionSupervisor as PartitionSupervisor
@@ -69,6 +70,7 @@ _HOMES = {
         "SupervisionError",
     ],
     "supervision.exits": ["KILLED", "NOPROC", "NORMAL", "SHUTDOWN", "ExitReason", "crash", "shutdown"],
+    "supervision.future": ["ReplyFuture"],
     "supervision.messages": ["Down", "Exit"],
     "supervision.partition": ["PartitionSupervisor"],
     "supervision.process.wire": ["Limits", "wire_value"],

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import atexit
+import ctypes
+import functools
+import logging
+import operator
 import os
 import random
 import resource
@@ -100,6 +104,9 @@ class Subject(ProcessActor):
     def do_raise(self, text: str) -> NoReturn:
         raise ValueError(text)
 
+    def do_interrupt(self) -> NoReturn:
+        raise KeyboardInterrupt
+
     def do_end(self, detail: str) -> NoReturn:
         self.exit(ExitReason("shutdown", detail))
 
@@ -111,6 +118,17 @@ class Subject(ProcessActor):
     def do_allocate(self, limit: int) -> int:
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
         return len(bytearray(limit))
+
+    def do_sigterm_just_before_the_next_read(self, wakes: bool) -> None:
+        """Have the signal come when the interpreter has looked for signals and the read has not yet begun.
+
+        Args:
+            wakes: whether the read also waits for the descriptor that a signal makes readable.
+        """
+        link: Any = context.node().link  # type: ignore[attr-defined]
+        if not wakes:
+            link._readable.unregister(link._wake)
+        link._readable = SigtermThenPoll(link._readable)
 
     # -- busy and deaf
 
@@ -155,6 +173,9 @@ class Subject(ProcessActor):
 
     # -- streams and the end of the program
 
+    def do_log(self, name: str, text: str) -> None:
+        logging.getLogger(name).warning(text)
+
     def do_print(self, text: str) -> None:
         print(text, end="")
 
@@ -173,6 +194,19 @@ class Subject(ProcessActor):
 
         self.pool = multiprocessing.get_context("spawn").Pool(2)
         return [process.pid for process in self.pool._pool]  # type: ignore[attr-defined]
+
+
+class SigtermThenPoll:
+    """Stand in for a `select.poll`: its first use is preceded by SIGTERM, and no bytecode runs between the two."""
+
+    def __init__(self, poll: Any) -> None:
+        self._poll = poll
+        self._kill = functools.partial(ctypes.CDLL(None).kill, os.getpid(), signal.SIGTERM)
+
+    def poll(self, patience: float | None) -> Any:
+        calls = [self._kill, functools.partial(self._poll.poll, patience)]
+        self._kill = functools.partial(int)
+        return list(map(operator.call, calls))[1]
 
 
 def a_deaf_sleep_that_a_stack_shows() -> None:

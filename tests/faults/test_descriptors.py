@@ -106,8 +106,7 @@ def _room(pid, left):
 """
 
 
-def test_no_descriptor_left_in_the_application_is_a_clear_error_and_passes() -> None:
-    source = """
+_NONE_LEFT = """
 refs = [Subject.start()]
 before = len(open_descriptors())
 limit(0, max(open_descriptors()) + 1)
@@ -115,6 +114,11 @@ spare = []
 try:
     while True: spare.append(os.dup(0))
 except OSError: pass
+"""
+
+
+def test_no_descriptor_left_in_the_application_is_a_clear_error_and_passes() -> None:
+    source = """
 say([outcome_of(Subject.start) for _ in range(3)])
 say(refs[0].ask(("echo", 1), timeout=5))
 for fd in spare: os.close(fd)
@@ -125,13 +129,25 @@ for ref in refs[1:]: ref.stop()
 wait_until(lambda: len(open_descriptors()) == before)
 say("exact")
 """
-    with Program(_SHORTAGE + source) as program:
+    with Program(_SHORTAGE + _NONE_LEFT + source) as program:
         assert program.hear() == ["StartError"] * 3
         assert program.hear() == 1
         assert program.hear() == [2] * 11
         assert program.hear() == "exact"
         assert program.end() == 0
         assert "internal error" not in program.errors()
+
+
+def test_without_a_look_at_what_came_with_a_fork_its_start_would_wait() -> None:
+    source = """
+from supervision.process.zygote_process import ZygoteProcess
+def forget(self, pid, descriptors):
+    for fd in descriptors: os.close(fd)
+ZygoteProcess._lose = forget
+say(outcome_of(Subject.start, 1.0))
+"""
+    with Program(_SHORTAGE + _NONE_LEFT + source) as program:
+        assert program.hear() == "hangs"
 
 
 def test_no_descriptor_left_before_the_first_start_is_a_clear_error_and_passes() -> None:
@@ -153,13 +169,18 @@ say(Subject.start().ask(("echo", 2), timeout=5))
             assert program.hear() == 2
 
 
-def test_no_descriptor_left_in_the_zygote_is_a_clear_error_and_passes() -> None:
-    source = """
+_COUNTED = """
+configure(preload=tuple(sys.argv[1:]))
 ref = Subject.start()
 pid = zygote_pid()
 wait_until(lambda: len(open_descriptors(pid)) <= 8)
 downs = CapturedEvents()
 telemetry.attach("downs", ("supervision", "zygote", "down"), downs.collect)
+"""
+
+
+def test_no_descriptor_left_in_the_zygote_is_a_clear_error_and_passes() -> None:
+    source = """
 for left in range(6):
     limit(pid, _room(pid, left))
     try: outcome = "works" if Subject.start().stop(timeout=5) else "?"
@@ -170,13 +191,37 @@ say([Subject.start().ask(("echo", 2), timeout=5) for _ in range(5)])
 say(ref.ask(("echo", 1), timeout=5))
 say(len(downs.events))
 """
-    with Program(_SHORTAGE + source) as program:
+    with Program(_SHORTAGE + _COUNTED + source) as program:
         outcomes = [program.hear() for _ in range(6)]
         assert outcomes[0] == "StartError"
         assert set(outcomes) <= {"StartError", "works"}
         assert program.hear() == [2] * 5
         assert program.hear() == 1
         assert program.hear() == 0
+
+
+_FORKS_FAIL = """
+os.kill(pid, signal.SIGUSR2)
+say([outcome_of(Subject.start) for _ in range(2)])
+say(ref.ask(("echo", 1), timeout=5))
+if not downs.events: os.kill(pid, signal.SIGUSR2)
+say(Subject.start().ask(("echo", 2), timeout=5))
+say(len(downs.events))
+"""
+
+
+def test_a_fork_that_the_kernel_refuses_is_a_clear_error_and_passes() -> None:
+    with Program(_SHORTAGE + _COUNTED + _FORKS_FAIL, "tests.faults.sabotage.fork_fails") as program:
+        assert [program.hear() for _ in range(4)] == [["StartError"] * 2, 1, 2, 0]
+
+
+@pytest.mark.parametrize("shortage", ["of descriptors", "of processes"])
+def test_without_the_refusal_it_would_cost_the_fork_server(shortage: str) -> None:
+    sabotage = ["tests.faults.sabotage.no_refusal", "tests.faults.sabotage.fork_fails"]
+    source = "limit(pid, _room(pid, 0))\n" if shortage == "of descriptors" else "os.kill(pid, signal.SIGUSR2)\n"
+    source += "outcome_of(Subject.start); wait_until(lambda: downs.events); say(zygote_pid() != pid)"
+    with Program(_SHORTAGE + _COUNTED + source, *sabotage) as program:
+        assert program.hear() is True
 
 
 def test_a_child_of_a_supervisor_that_could_not_be_started_is_there_when_the_shortage_is_over() -> None:

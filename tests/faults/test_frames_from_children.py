@@ -7,14 +7,18 @@ import signal
 import struct
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import msgpack
 import pytest
+from pykka import Timeout
 
-from supervision import ActorDown, ChildSpec, StartError
+from supervision import ActorDown, ChildSpec, Ref, StartError
 from supervision.process.channel import Channel
+from supervision.process.child_process import ChildProcess
 from supervision.process.frames import FrameReader, frame
+from supervision.process.protocol import READY
 from supervision.process.wire import Codec, Limits
 from supervision.testing import capture_events, wait_until
 from tests.faults.actors import NonsenseInInit, Subject
@@ -128,6 +132,20 @@ def test_a_child_that_hangs_up_and_lives_on_is_ended(tree: Any) -> None:
     assert answering_pid(ref, other_than=pid)
 
 
+def test_without_the_check_a_child_that_hung_up_stays_and_its_asker_waits(
+    tree: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("supervision.process.channel._HANG_UP_SECONDS", 0.05)
+    monkeypatch.setattr(Channel, "_check_hang_up", lambda self: None)
+    ref = tree["a"]
+    pid = answering_pid(ref)
+    with pytest.raises(Timeout):
+        ref.ask(("close_socket",), timeout=0.5)
+    assert alive(pid)
+    os.kill(pid, signal.SIGKILL)
+    assert answering_pid(ref, other_than=pid)
+
+
 def test_a_frame_that_is_begun_and_never_finished_ends_its_sender(tree: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("supervision.process.channel._FRAME_SECONDS", 0.2)
     ref = tree["a"]
@@ -169,14 +187,40 @@ def test_nonsense_while_it_starts_is_a_failed_start() -> None:
 
 def test_a_process_id_that_a_child_claims_is_never_signalled() -> None:
     """The application kills the group of a dead child: it must be the one that was forked."""
-    bystander = subprocess.Popen(["sleep", "60"], start_new_session=True)
-    try:
-        ref = Subject.start()
-        pid = ref.pid
-        ref.tell(("raw_and_die", frame(msgpack.packb([40, bystander.pid, None]))))
-        wait_until(lambda: not ref.is_alive() and not alive(pid))  # type: ignore[arg-type]
+    with bystanding() as bystander:
+        claim_to_be(bystander.pid)
         assert Subject.start().stop()
         assert bystander.poll() is None
+
+
+def test_were_the_claim_believed_a_bystander_would_be_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def believe(self: ChildProcess, content: list[Any]) -> None:
+        if content[0] == READY and len(content) == 3:
+            self.pid = content[1]
+
+    monkeypatch.setattr(ChildProcess, "_on_frame", believe)
+    with own_runtime(spares=0), bystanding() as bystander:
+        monkeypatch.undo()
+        ref = Subject.start()
+        monkeypatch.setattr(ChildProcess, "_on_frame", believe)
+        claim_to_be(bystander.pid, ref)
+        assert bystander.wait(10) == -signal.SIGKILL
+
+
+@contextmanager
+def bystanding() -> Iterator[subprocess.Popen[bytes]]:
+    """Run a process that has nothing to do with supervision."""
+    bystander = subprocess.Popen(["sleep", "60"], start_new_session=True)
+    try:
+        yield bystander
     finally:
         bystander.kill()
         bystander.wait()
+
+
+def claim_to_be(other: int, ref: Ref | None = None) -> None:
+    """Have a child say that it has another's process id, and die."""
+    ref = ref or Subject.start()
+    pid = ref.pid
+    ref.tell(("raw_and_die", frame(msgpack.packb([READY, other, None]))))
+    wait_until(lambda: not ref.is_alive() and not alive(pid))  # type: ignore[arg-type]

@@ -11,7 +11,7 @@ import threading
 import pytest
 
 from supervision import ActorDown, ChildSpec, StartError, Supervisor
-from supervision.process import child_process
+from supervision.process import application, child_process
 from supervision.testing import capture_events, wait_until
 from tests.faults.actors import ExitsInInit, RaisesInOnStart, SlowStart, Subject
 from tests.faults.helpers import Program, alive, answering_pid, own_runtime, state_of, tree_of
@@ -182,6 +182,18 @@ def test_a_child_whose_actor_ended_ends_also_when_a_thread_of_it_would_go_on(mon
         assert answering_pid(tree["a"], other_than=pid)
 
 
+def test_without_the_watchdog_it_stays_without_an_actor(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(child_process, "_LEAVE_SECONDS", 3600.0)
+    with tree_of(ChildSpec(id="a", start=(Subject, (), {}))) as tree, capture_events([DOWN]) as captured:
+        pid = answering_pid(tree["a"])
+        tree["a"].tell(("leave_a_thread", 60.0))
+        with pytest.raises(TimeoutError):
+            captured.wait_for(lambda event: True, timeout=0.7)
+        assert alive(pid)
+        os.kill(pid, signal.SIGKILL)
+        assert answering_pid(tree["a"], other_than=pid)
+
+
 def test_a_child_that_exits_before_it_is_ready_is_a_failed_start() -> None:
     with pytest.raises(StartError) as failure:
         ExitsInInit.start()
@@ -195,8 +207,6 @@ def test_an_error_in_on_start_is_a_failed_start_with_the_remote_text() -> None:
 
 
 def test_a_child_that_is_killed_while_it_starts_is_a_failed_start() -> None:
-    from supervision.process import application
-
     app = application.application()
     future = app.begin_actor(SlowStart, (30.0,), {})
     pid = wait_until(lambda: [i.pid for i in list(app._incarnations) if i.pid and i.channel is not None])[0]
@@ -252,19 +262,39 @@ say(tree.stop())
 
 
 def test_a_dead_child_is_signalled_no_more_whoever_has_its_number_now() -> None:
-    ref = Subject.start()
-    from supervision.process import application
+    process = dead_process()
+    assert signalled_by(process) == []
 
+
+def test_did_it_not_know_that_it_is_dead_it_would_signal_whoever_has_its_number_now() -> None:
+    process = dead_process()
+    process._dead = False
+    try:
+        assert signalled_by(process) == [process.pid, process.pid]
+    finally:
+        process._dead = True
+        process._killed.cancel()  # type: ignore[union-attr]
+
+
+def dead_process() -> child_process.ChildProcess:
+    """Return a process that has ended, been reaped and been let go."""
+    ref = Subject.start()
     app = application.application()
-    process = app._ask_loop(lambda: next(iter(app._incarnations))._process)
+    process: child_process.ChildProcess = app._ask_loop(lambda: next(iter(app._incarnations))._process)
     assert ref.stop()
+    wait_until(lambda: process._reaped and process._pidfd is None)
+    return process
+
+
+def signalled_by(process: child_process.ChildProcess) -> list[int]:
+    """Return the numbers to which it sends a signal when it is told to twice; none is really sent."""
     sent: list[int] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "kill", lambda pid, number: sent.append(pid))
         patch.setattr(signal, "pidfd_send_signal", lambda fd, number: sent.append(fd))
         process.kill()
         process.signal(signal.SIGTERM)
-    assert sent == []
+    return sent
 
 
 def test_an_ask_that_is_open_at_the_death_fails_at_once() -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from supervision import ChildSpec, Supervisor
+from supervision.decisions import at_once
 from supervision.process import application, incarnation
 from supervision.testing import capture_events, wait_until
 from tests.faults.actors import Deaf, Polite, Subject
@@ -100,6 +101,32 @@ def test_nothing_is_started_once_the_stop_has_begun() -> None:
             assert future.get(timeout=20)
         assert captured.events == []
         assert not any(map(alive, pids))
+
+
+def _kill_one_of_a_tree_that_stops() -> tuple[Any, Any]:
+    """Kill the first child while the last is being stopped; return the tree and the future of its stop."""
+    tree = Supervisor.start([ChildSpec(id="a", start=(Subject, (), {})), ChildSpec(id="z", start=(Polite, (0.5,), {}))])
+    pid = answering_pid(tree["a"])
+    future = tree.stop(block=False)
+    application.application()._ask_loop(lambda: None)  # from here on the stop has begun
+    os.kill(pid, signal.SIGKILL)
+    return tree, future
+
+
+def test_a_child_killed_while_another_is_being_stopped_is_not_started_again() -> None:
+    with capture_events([STARTED, DOWN]) as captured:
+        _, future = _kill_one_of_a_tree_that_stops()
+        assert future.get(timeout=20)
+        wait_until(lambda: len(captured.named(DOWN)) == 2)
+    assert [event.metadata["id"] for event in captured.named(STARTED)] == ["a", "z"]
+
+
+def test_were_a_stop_no_reason_to_wait_it_would_be_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(at_once, "_is_plain", lambda state, child: True)
+    with capture_events([STARTED]) as captured:
+        tree, _ = _kill_one_of_a_tree_that_stops()
+        captured.wait_for(lambda event: event.metadata["incarnation"] == 2)
+        assert tree.kill()
 
 
 def test_killing_a_tree_ends_every_child_at_once() -> None:

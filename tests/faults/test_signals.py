@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from supervision import ChildSpec
+from supervision import ActorDown, ChildSpec, Down, monitor
 from supervision.testing import capture_events, wait_until
 from tests.faults.actors import Subject
 from tests.faults.helpers import Program, alive, answering_pid, own_runtime, spare_pids, tree_of
@@ -57,6 +57,45 @@ def test_sigterm_right_after_a_start_ends_the_child() -> None:
             ref = Subject.start()
             os.kill(ref.pid, signal.SIGTERM)  # type: ignore[arg-type]
             wait_until(lambda ref=ref: not ref.is_alive())  # type: ignore[misc]
+
+
+def test_sigterm_just_before_a_blocking_read_ends_the_child() -> None:
+    ref = Subject.start()
+    told: list[Down] = []
+    monitor(ref, told.append)
+    ref.ask(("sigterm_just_before_the_next_read", True), timeout=10)
+    assert wait_until(lambda: told)[0].reason.term() == ("signal", "SIGTERM")
+
+
+def test_without_the_wake_up_descriptor_it_is_heard_with_the_next_message_only() -> None:
+    ref = Subject.start()
+    ref.ask(("sigterm_just_before_the_next_read", False), timeout=10)
+    with pytest.raises(TimeoutError):
+        wait_until(lambda: not ref.is_alive(), timeout=0.5)
+    with pytest.raises(ActorDown) as down:
+        ref.ask(("echo", 1), timeout=10)
+    assert down.value.reason.term() == ("signal", "SIGTERM")  # type: ignore[union-attr]
+
+
+_INTERRUPTED = """
+configure(preload=tuple(sys.argv[1:]))
+ref, other, told = Subject.start(), Subject.start(), []
+monitor(ref, told.append)
+say(outcome_of(lambda: ref.ask(("interrupt",))))
+say(wait_until(lambda: told)[0].reason.term())
+say(other.ask(("echo", 1), timeout=10))
+"""
+
+
+def test_a_keyboard_interrupt_in_a_handler_is_told_to_the_asker_and_as_the_reason() -> None:
+    with Program(_INTERRUPTED) as program:
+        assert [program.hear() for _ in range(3)] == ["RemoteError", ["KeyboardInterrupt", ""], 1]
+        assert program.end() == 0
+
+
+def test_without_the_guard_of_handlers_nobody_learns_what_happened() -> None:
+    with Program(_INTERRUPTED, "tests.faults.sabotage.unguarded_handlers") as program:
+        assert [program.hear() for _ in range(3)] == ["ActorDown", ["exit_status", 1], 1]
 
 
 def test_ctrl_c_does_not_reach_children() -> None:
