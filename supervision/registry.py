@@ -40,18 +40,19 @@ class Registry:
 
         Args:
             key: a string or an integer.
-            ref: the actor; in an actor it may be left out and means that one.
+            ref: the actor; in an actor it may be left out and means that one (on a thread of the application only
+                once its `on_start` has returned: tell it to itself there).
             value: kept with the entry.
 
         Raises:
             RequestError: `("already_registered", ref)` for a unique key that is taken, by whomever.
             ActorDeadError: the actor is gone.
         """
-        self._call("register", key, None if ref is None else list(ref.address), value)
+        self._call("register", key, _address(ref), value)
 
     def unregister(self, key: str | int, ref: Ref | None = None) -> None:
         """Remove all entries of an actor under a key."""
-        self._call("unregister", key, None if ref is None else list(ref.address))
+        self._call("unregister", key, _address(ref))
 
     def whereis(self, key: str | int) -> Ref | None:
         """Return the actor under a unique key, None when there is none.
@@ -76,3 +77,11 @@ class Registry:
 
     def _call(self, operation: str, *args: Any) -> Any:
         return context.node().call(operation, [self.name, self.keys], *args).get()
+
+
+def _address(ref: Ref | None) -> list[Any] | None:
+    """Return the address to send; None stands for the process that asks, which an actor's is."""
+    if ref is not None:
+        return list(ref.address)
+    here = context.thread_actor()
+    return None if here is None else list(here)

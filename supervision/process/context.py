@@ -7,13 +7,22 @@ actor as in the application.
 from __future__ import annotations
 
 import sys
+import threading
 from typing import Any, Protocol
 
 from supervision.errors import StartError
 from supervision.future import ReplyFuture
 from supervision.ref import Address, Ref
 
-__all__ = ["Node", "node", "node_that_is", "set_loading_script", "set_node"]
+__all__ = [
+    "Node",
+    "node",
+    "node_that_is",
+    "set_loading_script",
+    "set_node",
+    "set_thread_actor",
+    "thread_actor",
+]
 
 
 class Node(Protocol):
@@ -31,6 +40,17 @@ class Node(Protocol):
 
 _node: Node | None = None
 _loading_script = False
+_on_thread = threading.local()
+
+
+def set_thread_actor(address: Address) -> None:
+    """Say which supervised actor of the application runs on this thread."""
+    _on_thread.address = address
+
+
+def thread_actor() -> Address | None:
+    """Return the address of the supervised actor that runs on this thread of the application, if one does."""
+    return getattr(_on_thread, "address", None)
 
 
 def node() -> Node:

@@ -20,6 +20,7 @@ from pykka.messages import _ActorStop  # Pykka's refs send it; there is no publi
 
 from supervision.exits import KILLED, NORMAL, SHUTDOWN, ExitReason, crash
 from supervision.future import ReplyFuture, pass_on
+from supervision.process import context
 from supervision.process.application import Application
 from supervision.process.birth import Ended, Ignore
 from supervision.reports import report_event
@@ -149,6 +150,7 @@ class ThreadRunner:
 
     def _run(self) -> None:
         post = self._app.loop.call_soon
+        context.set_thread_actor((self._entry.slot.urn, self._number))
         try:
             actor = self._construct()
         except Ignore:
