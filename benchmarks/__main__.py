@@ -14,6 +14,7 @@ from benchmarks.report import Report
 BENCHMARKS: Final = {
     "crash_recovery": "SIGKILL of a child until its replacement answers, beside the kernel's floor and peers",
     "messaging": "ask and tell beside a bare socket and Pykka's threads",
+    "sandbox": "start a Lua sandbox, evaluate, call back, kill, beside a bare fork and a bare socket",
     "scale": "10, 100, 1,000 children: start, memory, one restart, wake-ups when idle",
     "telemetry": "telemetry.execute with no handler and with some",
 }

@@ -44,6 +44,19 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
+def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run Python in a folder, as somebody would who has installed the package and nothing else."""
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=folder,
+        env={"PYTHONPATH": str(ROOT), "PATH": ""},
+        capture_output=True,
+        text=True,
+        timeout=55,
+        check=False,
+    )
+
+
 def test_every_program_says_its_name() -> None:
     assert len(PROGRAMS) == len(blocks("python"))
     assert all(re.fullmatch(r"[a-z]+\.py", name) for name in PROGRAMS), list(PROGRAMS)
@@ -51,32 +64,27 @@ def test_every_program_says_its_name() -> None:
 
 @pytest.mark.parametrize("name", sorted(set(PROGRAMS) - {"service.py"}))
 def test_the_program_prints_what_the_readme_says(name: str, folder: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, name],
-        cwd=folder,
-        env={"PYTHONPATH": str(ROOT), "PATH": ""},
-        capture_output=True,
-        text=True,
-        timeout=50,
-        check=False,
-    )
+    done = run(folder, name)
     assert (done.returncode, done.stderr) == (0, "")
     expected = re.findall(r"# -> (.*)", PROGRAMS[name])
     assert done.stdout.splitlines() == expected
 
 
+ENDED_SERVICE = """
+import os, service, signal, threading
+from supervision.testing import wait_until
+
+def end():
+    wait_until(lambda: signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL, timeout=30)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+threading.Thread(target=end).start()
+raise SystemExit(service.main())
+"""
+
+
 def test_the_service_ends_in_order_when_it_is_told_to(folder: Path) -> None:
-    ready = "import service, supervision, threading, os, signal; s = supervision.Supervisor.start; "
-    stop = "threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGTERM)).start(); raise SystemExit(service.main())"
-    done = subprocess.run(
-        [sys.executable, "-c", ready + stop],
-        cwd=folder,
-        env={"PYTHONPATH": str(ROOT), "PATH": ""},
-        capture_output=True,
-        text=True,
-        timeout=50,
-        check=False,
-    )
+    done = run(folder, "-c", ENDED_SERVICE)
     assert (done.returncode, done.stderr) == (0, "")
 
 
@@ -175,7 +183,9 @@ def test_every_name_that_is_imported_or_called_exists() -> None:
     words = set(re.findall(r"`([A-Z][A-Za-z]+)[(`]", text))
     foreign = {"ThreadingActor", "SystemExit", "KeyboardInterrupt", "ActorDeadError"}
     testing = {"FakeClock", "LeakGuard"}
-    assert words - public <= foreign | testing | {"None", "True", "False"}
+    sources = [path.read_text() for path in (ROOT / "beamlens").rglob("*.py")]
+    classes = set(re.findall(r"^class (\w+)", "\n".join(sources), re.MULTILINE))
+    assert words - public <= foreign | testing | classes | {"None", "True", "False"}
 
 
 def test_links_lead_somewhere() -> None:
@@ -270,15 +280,7 @@ def test_the_table_of_exits_is_what_happens(tmp_path: Path) -> None:
     (tmp_path / "mortal.py").write_text(EXITS)
     rows = table_of_exits()
     assert len(rows) >= 15
-    done = subprocess.run(
-        [sys.executable, "mortal.py", json.dumps(list(rows))],
-        cwd=tmp_path,
-        env={"PYTHONPATH": str(ROOT), "PATH": ""},
-        capture_output=True,
-        text=True,
-        timeout=55,
-        check=False,
-    )
+    done = run(tmp_path, "mortal.py", json.dumps(list(rows)))
     assert done.returncode == 0, done.stderr
     hooks = dict.fromkeys(re.findall(r"(stopped|failed) (\d+)", done.stderr))
     for line in done.stdout.splitlines():

@@ -10,20 +10,13 @@ import pytest
 
 from supervision import ChildSpec, Ref, Registry, RequestError, SpecError, Supervisor
 from supervision.testing import wait_until
-from tests.conformance.real_actors import Named
+from tests.conformance.real_actors import Named, named_actors
 
 
 @pytest.fixture
 def start() -> Iterator[Callable[..., Ref]]:
-    refs: list[Ref] = []
-
-    def start_one(*args: Any) -> Ref:
-        refs.append(Named.start(*args))
-        return refs[-1]
-
-    yield start_one
-    for ref in refs:
-        ref.stop()
+    with named_actors() as start_one:
+        yield start_one
 
 
 def test_an_entry_has_a_value(start: Callable[..., Ref]) -> None:
@@ -129,3 +122,30 @@ def test_whoever_hears_of_an_end_finds_the_key_free(start: Callable[..., Ref]) -
         wait_until(lambda seen=seen: len(watcher.ask("downs")) > seen)  # type: ignore[misc]
         assert registry.whereis("k") is None
         assert registry.lookup("k") == []
+
+
+class OnThread(pykka.ThreadingActor):
+    """Register itself, on a thread of the application."""
+
+    def on_start(self) -> None:
+        self.actor_ref.tell("register")
+
+    def on_receive(self, message: object) -> object:
+        if message == "register":
+            Registry("of-threads").register("me")
+        return message
+
+
+def test_an_actor_on_a_thread_registers_itself_and_again_after_a_restart() -> None:
+    tree = Supervisor.start([OnThread])
+    names = Registry("of-threads")
+    try:
+        first = wait_until(lambda: names.whereis("me"))
+        assert first is not None
+        assert first.ask("here", timeout=10) == "here"
+        assert first.following().ask("there", timeout=10) == "there"
+        first.stop(timeout=10)
+        second = wait_until(lambda: (found := names.whereis("me")) and found != first and found)
+        assert second.ask("again", timeout=10) == "again"  # type: ignore[union-attr]
+    finally:
+        tree.stop(timeout=10)

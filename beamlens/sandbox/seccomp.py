@@ -10,18 +10,15 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
-import platform
 import struct
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 __all__ = ["Filter", "build", "supported", "why_not"]
 
 
-@dataclass(frozen=True, slots=True)
-class _Machine:
+class _Machine(NamedTuple):
     """Name an architecture to the kernel: its audit number and its system calls."""
 
     audit: int
@@ -102,9 +99,9 @@ def why_not() -> str | None:
     """Return why no filter can be installed here, None when one can. Changes nothing."""
     if sys.platform != "linux":
         return f"seccomp is a feature of Linux, this is {sys.platform}"
-    machine = _MACHINES.get(platform.machine())
+    machine = _MACHINES.get(os.uname().machine)
     if machine is None:
-        return f"the numbers of system calls are known for {', '.join(_MACHINES)}, not for {platform.machine()}"
+        return f"the numbers of system calls are known for {', '.join(_MACHINES)}, not for {os.uname().machine}"
     libc = ctypes.CDLL(None, use_errno=True)
     action = ctypes.c_uint32(_ERRNO)
     if libc.syscall(machine.seccomp, _GET_ACTION_AVAILABLE, 0, ctypes.byref(action)) != 0:
@@ -126,7 +123,7 @@ def build(descriptor: int) -> Filter:
     Raises:
         KeyError: the architecture is unknown; `why_not` says so beforehand.
     """
-    machine = _MACHINES[platform.machine()]
+    machine = _MACHINES[os.uname().machine]
     lines = [
         _line(_LOAD, _ARCHITECTURE),
         _line(_JUMP_EQUAL, machine.audit, 1, 0),

@@ -2,38 +2,29 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
-import tempfile
-from pathlib import Path
 
-from benchmarks.peers import service
-from benchmarks.peers.harness import ask_service, kill_often, print_samples
+from benchmarks.peers.harness import measure_daemon
+
+__all__ = ["main"]
 
 
-def main() -> None:
-    """Start the daemon in a folder of its own and kill its program."""
-    with tempfile.TemporaryDirectory() as folder:
-        address = str(Path(folder) / "service")
-        config = Path(folder) / "circus.ini"
-        config.write_text(
-            f"""[circus]
+def configuration(folder: str, program: str) -> str:
+    """Return what circusd is told: keep its files in the folder, run the program once."""
+    return f"""[circus]
 endpoint = ipc://{folder}/endpoint
 pubsub_endpoint = ipc://{folder}/pubsub
 logoutput = {folder}/log
 
 [watcher:service]
-cmd = {sys.executable} -S {service.__file__} {address}
+cmd = {program}
 numprocesses = 1
 """
-        )
-        code = "from circus.circusd import main; main()"
-        daemon = subprocess.Popen([sys.executable, "-c", code, str(config)], stdout=subprocess.DEVNULL)
-        try:
-            print_samples(kill_often(lambda: ask_service(address)))
-        finally:
-            daemon.terminate()
-            daemon.wait(10)
+
+
+def main() -> None:
+    """Start the daemon and kill its program."""
+    measure_daemon(configuration, [sys.executable, "-c", "from circus.circusd import main; main()"])
 
 
 if __name__ == "__main__":

@@ -6,11 +6,16 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
-__all__ = ["ask_service", "kill_often", "print_samples", "wanted"]
+from benchmarks.peers import service
+
+__all__ = ["ask_service", "kill_often", "measure_daemon", "print_samples", "wanted"]
 
 _PAUSE = 0.05
 _RETRY = 0.001
@@ -52,6 +57,25 @@ def _await_other(ask: Callable[[], int], victim: int) -> int:
         if pid != victim:
             return pid
     raise TimeoutError(f"no answer in {_GIVE_UP_SECONDS:.0f} s")
+
+
+def measure_daemon(configuration: Callable[[str, str], str], command: Sequence[str]) -> None:
+    """Start a supervisor of programs in a folder of its own, kill its program, print the samples.
+
+    Args:
+        configuration: returns the text of its configuration, given the folder and the program's command line.
+        command: what starts it; the path of the configuration comes last.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        address = f"{folder}/service"
+        config = Path(folder) / "daemon.ini"
+        config.write_text(configuration(folder, f"{sys.executable} -S {service.__file__} {address}"))
+        daemon = subprocess.Popen([*command, str(config)], stdout=subprocess.DEVNULL)
+        try:
+            print_samples(kill_often(lambda: ask_service(address)))
+        finally:
+            daemon.terminate()
+            daemon.wait(10)
 
 
 def ask_service(path: str) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 import pykka
@@ -12,7 +11,7 @@ from supervision import ActorDown, ExitReason, RemoteError, crash, monitor, shut
 from supervision.exits import NORMAL
 from supervision.testing import wait_until
 from tests.actors.conftest import Starter
-from tests.actors.helpers import SECONDS, gone, heard, reason_of
+from tests.actors.helpers import SECONDS, gone, heard, in_threads, reason_of
 
 ENDS = {
     "SystemExit()": (("exit_with",), "normal"),
@@ -118,11 +117,7 @@ def test_an_actor_stops_another(start: Starter, subject: Any, recorder: Any) -> 
 
 def test_several_stop_at_once_and_all_hear_of_the_end(subject: Any) -> None:
     told: list[Any] = []
-    threads = [threading.Thread(target=lambda: told.append(subject.stop(timeout=SECONDS))) for _ in range(5)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    in_threads(5, lambda _: told.append(subject.stop(timeout=SECONDS)))
     assert len(told) == 5
     assert True in told
     assert subject.stop() is False

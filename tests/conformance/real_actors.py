@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from supervision import NORMAL, SHUTDOWN, Down, ProcessActor, Registry, Supervisor, crash, shutdown
+from supervision import NORMAL, SHUTDOWN, Down, ProcessActor, Ref, Registry, Supervisor, crash, shutdown
 
-__all__ = ["Described", "Detached", "Named", "Player", "Recorder", "Top"]
+__all__ = ["Described", "Detached", "Named", "Player", "Recorder", "Top", "named_actors"]
 
 
 class Player(ProcessActor):
@@ -125,6 +127,20 @@ class Named(ProcessActor):
         if reason == "normal":
             self.exit(NORMAL)
         raise RuntimeError(reason)
+
+
+@contextmanager
+def named_actors() -> Iterator[Callable[..., Ref]]:
+    """Yield what starts a `Named`, with its arguments; those started are stopped in the end."""
+    refs: list[Ref] = []
+
+    def start(*args: Any) -> Ref:
+        refs.append(Named.start(*args))
+        return refs[-1]
+
+    yield start
+    for ref in refs:
+        ref.stop()
 
 
 class Recorder(ProcessActor):

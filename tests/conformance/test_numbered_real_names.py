@@ -11,21 +11,14 @@ import pytest
 from supervision import AskCycle, ChildSpec, Ref, Registry, RequestError, StartError, Supervisor, send_after
 from supervision.exits import NOPROC
 from supervision.testing import wait_until
-from tests.conformance.real_actors import Named, Player
+from tests.conformance.real_actors import Named, Player, named_actors
 
 
 @pytest.fixture
 def start() -> Iterator[Callable[..., Ref]]:
     """Start named actors, and stop them in the end."""
-    refs: list[Ref] = []
-
-    def start_one(*args: Any) -> Ref:
-        refs.append(Named.start(*args))
-        return refs[-1]
-
-    yield start_one
-    for ref in refs:
-        ref.stop()
+    with named_actors() as start_one:
+        yield start_one
 
 
 def test_022_a_supervisor_name_that_is_taken() -> None:

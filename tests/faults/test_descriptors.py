@@ -6,6 +6,7 @@ import gc
 import os
 import re
 import signal
+import subprocess
 from typing import Any
 
 import pytest
@@ -35,6 +36,26 @@ def test_a_child_has_its_streams_socket_lifeline_and_stacks_and_nothing_else() -
     finally:
         for fd in (read, write, file):
             os.close(fd)
+
+
+def test_without_the_closing_at_exec_it_would_have_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    execute: Any = subprocess.Popen
+
+    def execute_with_all(*args: Any, pass_fds: tuple[int, ...], **options: Any) -> Any:
+        for fd in pass_fds:
+            os.set_inheritable(fd, True)
+        return execute(*args, close_fds=False, **options)
+
+    file = os.open("/dev/zero", os.O_RDONLY)
+    os.set_inheritable(file, True)
+    try:
+        with own_runtime(spares=0):
+            with monkeypatch.context() as patch:
+                patch.setattr(subprocess, "Popen", execute_with_all)
+                ref = Subject.start()
+            assert "/dev/zero" in ref.ask(("descriptors",), timeout=10).values()
+    finally:
+        os.close(file)
 
 
 def test_a_sibling_does_not_hold_a_dead_childs_socket() -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.faults.helpers import Program
+from supervision.testing import wait_until
+from tests.faults.helpers import Program, alive
 
 _FORK = """
 def in_copy(function):
@@ -153,40 +154,28 @@ wait_until(lambda: not solo.is_alive())
         assert "Traceback" not in program.errors()
 
 
-def test_a_copy_that_outlives_the_original_keeps_none_of_its_children_alive() -> None:
-    """The copy must not hold the write end of the lifeline."""
-    source = """
+_OUTLIVED = """
 pid = os.fork()
 if pid == 0:
-    os.environ.clear()
     time.sleep(30)
     os._exit(0)
 say([pid, a.pid, solo.pid])
 hear()
 """
-    with Program(_CALLS + source) as program:
+
+
+def test_a_copy_that_outlives_the_original_keeps_none_of_its_children_alive() -> None:
+    """The copy must not hold the write end of the lifeline."""
+    with Program(_CALLS + _OUTLIVED) as program:
         copy, *children = program.hear()
         program.kill()
-        from supervision.testing import wait_until
-        from tests.faults.helpers import alive
-
         wait_until(lambda: not any(map(alive, children)), timeout=1.0)
         assert alive(copy)
 
 
 def test_without_the_hook_at_fork_the_copy_keeps_them_alive() -> None:
-    source = """
-application.Application.discard = lambda self: None
-pid = os.fork()
-if pid == 0:
-    time.sleep(30)
-    os._exit(0)
-say([pid, a.pid, solo.pid])
-hear()
-"""
-    with Program(_CALLS + source) as program:
+    source = "application.Application.discard = lambda self: None\n"
+    with Program(_CALLS + source + _OUTLIVED) as program:
         _, *children = program.hear()
         program.kill()
-        from tests.faults.helpers import alive
-
         assert all(map(alive, children))

@@ -14,7 +14,7 @@ import msgpack
 import pytest
 from pykka import Timeout
 
-from supervision import ActorDown, ChildSpec, Ref, StartError
+from supervision import ActorDown, ChildSpec, StartError
 from supervision.process.channel import Channel
 from supervision.process.child_process import ChildProcess
 from supervision.process.frames import FrameReader, frame
@@ -194,16 +194,17 @@ def test_a_process_id_that_a_child_claims_is_never_signalled() -> None:
 
 
 def test_were_the_claim_believed_a_bystander_would_be_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    take = ChildProcess._on_frame
+
     def believe(self: ChildProcess, content: list[Any]) -> None:
         if content[0] == READY and len(content) == 3:
             self.pid = content[1]
+        else:
+            take(self, content)
 
     monkeypatch.setattr(ChildProcess, "_on_frame", believe)
     with own_runtime(spares=0), bystanding() as bystander:
-        monkeypatch.undo()
-        ref = Subject.start()
-        monkeypatch.setattr(ChildProcess, "_on_frame", believe)
-        claim_to_be(bystander.pid, ref)
+        claim_to_be(bystander.pid)
         assert bystander.wait(10) == -signal.SIGKILL
 
 
@@ -218,9 +219,9 @@ def bystanding() -> Iterator[subprocess.Popen[bytes]]:
         bystander.wait()
 
 
-def claim_to_be(other: int, ref: Ref | None = None) -> None:
+def claim_to_be(other: int) -> None:
     """Have a child say that it has another's process id, and die."""
-    ref = ref or Subject.start()
+    ref = Subject.start()
     pid = ref.pid
     ref.tell(("raw_and_die", frame(msgpack.packb([READY, other, None]))))
     wait_until(lambda: not ref.is_alive() and not alive(pid))  # type: ignore[arg-type]

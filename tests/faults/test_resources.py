@@ -152,8 +152,10 @@ say(tree.stop(timeout=10))
         assert program.hear() is True
 
 
-def test_a_log_handler_or_event_handler_that_blocks_stops_no_restart() -> None:
-    source = """
+_BLOCKED = """
+if sys.argv[1:] == ["told by the loop"]:
+    from supervision.reporter import reporter
+    reporter.put = lambda function: function()
 gate = threading.Event()
 class Blocking(logging.Handler):
     def emit(self, record): gate.wait(20)
@@ -161,16 +163,29 @@ logging.getLogger().addHandler(Blocking())
 from supervision import telemetry
 telemetry.attach("blocks", ("supervision", "child", "down"), lambda *_: gate.wait(20))
 tree = Supervisor.start([ChildSpec(id="a", start=(Subject, (), {}))], intensity=1000)
-pid = tree["a"].pid
-for _ in range(10):
-    os.kill(pid, signal.SIGKILL)
-    pid = answering_pid(tree["a"], other_than=pid)
-say("healed")
+def kill_ten_times():
+    pid = tree["a"].pid
+    for _ in range(10):
+        os.kill(pid, signal.SIGKILL)
+        pid = answering_pid(tree["a"], other_than=pid)
+    return "healed"
+say(outcome_of(kill_ten_times, float(hear())))
 gate.set()
 say(tree.stop(timeout=10))
 """
-    with Program(source) as program:
-        assert program.hear() == "healed"
+
+
+def test_a_log_handler_or_event_handler_that_blocks_stops_no_restart() -> None:
+    with Program(_BLOCKED) as program:
+        program.say(15)
+        assert program.hear() == "'healed'"
+        assert program.hear() is True
+
+
+def test_were_the_loop_itself_to_tell_it_would_stop_them() -> None:
+    with Program(_BLOCKED, "told by the loop") as program:
+        program.say(1)
+        assert program.hear() == "hangs"
         assert program.hear() is True
 
 

@@ -6,7 +6,6 @@ import contextlib
 import os
 import signal
 import tempfile
-import threading
 import time
 from typing import Any
 
@@ -16,6 +15,7 @@ from supervision import ChildSpec, Supervisor
 from supervision.decisions import at_once
 from supervision.process import application, incarnation
 from supervision.testing import capture_events, wait_until
+from tests.actors.helpers import in_threads
 from tests.faults.actors import Deaf, Polite, Subject
 from tests.faults.helpers import Program, alive, answering_pid, own_runtime
 
@@ -192,11 +192,7 @@ for ending in ("stop", "kill"):
 def test_stops_from_many_threads_end_once_and_all_return() -> None:
     tree = Supervisor.start([ChildSpec(id=n, start=(Subject, (), {})) for n in range(3)])
     answers: list[object] = []
-    threads = [threading.Thread(target=lambda: answers.append(tree.stop(timeout=20))) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    in_threads(8, lambda _: answers.append(tree.stop(timeout=20)))
     assert len(answers) == 8
     assert True in answers
 

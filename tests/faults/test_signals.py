@@ -16,25 +16,36 @@ from tests.faults.helpers import Program, alive, answering_pid, own_runtime, spa
 DOWN = ("supervision", "child", "down")
 
 
-@pytest.mark.parametrize("launcher", ["zygote", "spawn"])
-def test_a_child_blocks_no_signal_and_ignores_only_what_python_ignores(launcher: str) -> None:
-    source = """
+_BLOCKING = """
+configure(preload=tuple(sys.argv[1:]))
 for number in (signal.SIGTERM, signal.SIGCHLD, signal.SIGUSR1, signal.SIGQUIT):
     signal.signal(number, signal.SIG_IGN)
 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGUSR1])
 ref = Subject.start()
 status = ref.ask(("status",))
 say([int(status["SigBlk"], 16), int(status["SigIgn"], 16), int(status["SigCgt"], 16)])
+"""
+
+
+@pytest.mark.parametrize("launcher", ["zygote", "spawn"])
+def test_a_child_blocks_no_signal_and_ignores_only_what_python_ignores(launcher: str) -> None:
+    source = """
 os.kill(ref.pid, signal.SIGTERM)
 wait_until(lambda: not ref.is_alive())
 say("gone")
 """
-    with Program(source, SUPERVISION_LAUNCHER=launcher) as program:
+    with Program(_BLOCKING + source, SUPERVISION_LAUNCHER=launcher) as program:
         blocked, ignored, caught = program.hear()
         assert blocked == 0
         assert not ignored & _bits(signal.SIGTERM, signal.SIGCHLD, signal.SIGINT, signal.SIGHUP)
         assert caught & _bits(signal.SIGTERM) == _bits(signal.SIGTERM)
         assert program.hear() == "gone"
+
+
+def test_without_a_mask_of_its_own_it_would_block_what_the_application_blocks() -> None:
+    with Program(_BLOCKING, "tests.faults.sabotage.keeps_signals") as program:
+        blocked, _, _ = program.hear()
+        assert blocked & _bits(signal.SIGTERM, signal.SIGUSR1) == _bits(signal.SIGTERM, signal.SIGUSR1)
 
 
 def _bits(*numbers: int) -> int:
@@ -106,6 +117,16 @@ def test_ctrl_c_does_not_reach_children() -> None:
         for number in (signal.SIGINT, signal.SIGHUP):
             os.kill(pid, number)
         assert tree["a"].ask(("pid",), timeout=10) == pid
+
+
+def test_did_actors_act_on_an_interrupt_it_would_cost_them() -> None:
+    with (
+        own_runtime(spares=0, preload=("tests.faults.sabotage.hears_interrupts",)),
+        tree_of(ChildSpec(id="a", start=(Subject, (), {}))) as tree,
+    ):
+        pid = answering_pid(tree["a"])
+        os.kill(pid, signal.SIGINT)
+        assert answering_pid(tree["a"], other_than=pid)
 
 
 def test_spares_that_get_sigterm_go_without_a_traceback() -> None:

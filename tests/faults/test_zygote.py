@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from supervision import ChildSpec, Supervisor
-from supervision.process import application
+from supervision.process import application, zygote_launcher
 from supervision.testing import capture_events, wait_until
 from tests.faults.actors import Subject
 from tests.faults.helpers import (
@@ -230,10 +230,20 @@ def test_a_supervisor_restarts_while_the_zygote_is_killed_again_and_again() -> N
             assert tree.stop()
 
 
+def test_without_the_watch_a_start_would_wait_for_a_stopped_zygote_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(zygote_launcher.ZygoteLauncher, "_watch_zygote", lambda self: None)
+    with own_runtime(spares=0):
+        assert Subject.start().stop()
+        zygote = zygote_pid()
+        os.kill(zygote, signal.SIGSTOP)
+        future = _begin_start()
+        assert not future.wait(0.7)
+        os.kill(zygote, signal.SIGCONT)
+        assert future.get(timeout=10).stop()
+
+
 def test_a_zygote_that_is_stopped_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who waits for a process gets one from another zygote; nothing waits for ever."""
-    from supervision.process import zygote_launcher
-
     monkeypatch.setattr(zygote_launcher, "_STUCK_SECONDS", 0.3)
     with own_runtime(spares=0):
         first = Subject.start()

@@ -8,4 +8,4 @@ def _let_through(_self: ActorLoop, error: BaseException) -> None:
 
 
 assert hasattr(ActorLoop, "_end_in_handler"), "what this switches off has another name now"
-ActorLoop._end_in_handler = _let_through  # type: ignore[method-assign]
+ActorLoop._end_in_handler = _let_through  # type: ignore[assignment,method-assign]

@@ -1,0 +1,113 @@
+"""The application's end of a tree: it keeps journals, and hands what operators tell to who listens."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pykka
+
+from beamlens.journal.store import JournalStore
+from supervision import Registry, wire_value
+
+__all__ = ["Append", "Journal", "Listeners", "Outcome", "Unfinished"]
+
+_REGISTER: Final = "register"
+
+
+@wire_value
+@dataclass(frozen=True, slots=True)
+class Append:
+    """Keep a record; `final` ends the run, `anew` makes the records before it needless."""
+
+    owner: str
+    run_id: str
+    body: bytes
+    anew: bool = False
+    final: bool = False
+
+
+@wire_value
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """Ask for the records of the owner's runs that have not ended."""
+
+    owner: str
+
+
+@wire_value
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Ask for the last record of a run that ended lately; None when there is none."""
+
+    run_id: str
+
+
+class Listeners:
+    """Know who, in the application, listens to which run. Any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._by_run: dict[str, list[Callable[[Any], None]]] = {}
+
+    def listen(self, run_id: str) -> queue.SimpleQueue[Any]:
+        """Return a queue of what the run tells from now on."""
+        found: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        with self._lock:
+            self._by_run.setdefault(run_id, []).append(found.put)
+        return found
+
+    def forget(self, run_id: str) -> None:
+        """Listen to a run no more."""
+        with self._lock:
+            self._by_run.pop(run_id, None)
+
+    def tell(self, run_id: str, what: Any) -> None:
+        """Hand something to who listens to the run."""
+        with self._lock:
+            found = list(self._by_run.get(run_id, ()))
+        for put in found:
+            put(what)
+
+
+class Journal(pykka.ThreadingActor):
+    """Serve operators and the coordinator. A thread of the application.
+
+    Args:
+        tree: names the registry of the tree.
+        store, listeners: outlive this actor, so that its restart loses nothing.
+    """
+
+    def __init__(self, tree: str, store: JournalStore, listeners: Listeners) -> None:
+        super().__init__()
+        self._tree = tree
+        self._store = store
+        self._listeners = listeners
+
+    def on_start(self) -> None:
+        """Make itself known, once it can be found."""
+        self.actor_ref.tell(_REGISTER)
+
+    def on_receive(self, message: Any) -> Any:
+        """Keep, find, or hand on."""
+        if message == _REGISTER:
+            return Registry(self._tree).register("journal")
+        if isinstance(message, Append):
+            return self._append(message)
+        if isinstance(message, Unfinished):
+            return self._store.unfinished(message.owner)
+        if isinstance(message, Outcome):
+            return self._store.outcome(message.run_id)
+        run_id = getattr(message, "run_id", None)
+        if isinstance(run_id, str):
+            self._listeners.tell(run_id, message)
+        return None
+
+    def _append(self, message: Append) -> None:
+        if message.final:
+            self._store.finish(message.owner, message.run_id, message.body)
+        else:
+            self._store.append(message.owner, message.run_id, message.body, anew=message.anew)

@@ -1,0 +1,71 @@
+"""Snapshots as the rules see them: an id, a time in seconds, the data, oldest first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from beamlens.llm.rules.paths import find, number
+
+__all__ = ["Moment", "Point", "moments", "seconds_of", "series"]
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A snapshot; `at` is in seconds since the epoch, None where it could not be read."""
+
+    id: str
+    at: float | None
+    data: object
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A number at a time (seconds), and the snapshot that proves it."""
+
+    at: float
+    value: float
+    snapshot: str
+
+
+def moments(snapshots: object) -> tuple[Moment, ...]:
+    """Read `Snapshot.to_dict()` values; what has no id is left out, and order is by time where times are known."""
+    found = [
+        Moment(str(given["id"]), seconds_of(given.get("captured_at")), given.get("data"))
+        for given in (snapshots if isinstance(snapshots, list | tuple) else ())
+        if isinstance(given, dict) and given.get("id")
+    ]
+    if all(moment.at is not None for moment in found):
+        found.sort(key=lambda moment: moment.at or 0.0)
+    return tuple(found)
+
+
+def seconds_of(text: object) -> float | None:
+    """Return an ISO time as seconds since the epoch (UTC where it names no zone); None where it is none."""
+    try:
+        read = datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+    return (read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp()
+
+
+def series(seen: Iterable[Moment], path: str) -> dict[tuple[str, ...], list[Point]]:
+    """Return the numbers at `path` over time, for each item that its stars stand for."""
+    lines: dict[tuple[str, ...], list[Point]] = {}
+    for moment in seen:
+        if moment.at is None:
+            continue
+        for found in find(moment.data, path):
+            value = number(found.value)
+            if value is not None:
+                lines.setdefault(found.keys, []).append(Point(moment.at, value, moment.id))
+    return _current(lines, list(seen) if isinstance(seen, Sequence) else [])
+
+
+def _current(lines: dict[tuple[str, ...], list[Point]], seen: Sequence[Moment]) -> dict[tuple[str, ...], list[Point]]:
+    """Keep the lines that reach to the latest snapshot: what is gone is over."""
+    if not seen:
+        return {}
+    latest = seen[-1].id
+    return {keys: line for keys, line in lines.items() if line[-1].snapshot == latest}

@@ -1,0 +1,145 @@
+"""What an operator's policy knows at one step: facts, conversation, and what the checks say of the snapshots."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from beamlens.llm.model import ModelRequest
+from beamlens.llm.rules.conversation import Exchange, exchanges
+from beamlens.llm.rules.findings import Finding, findings, in_order, needs, still_holds
+from beamlens.llm.rules.moments import Moment, moments
+from beamlens.llm.rules.step import count, steps_left
+from beamlens.skills.checks import Check, Trend
+
+__all__ = ["CLEAR", "LONGEST_SECONDS", "OperatorView", "view_of"]
+
+CLEAR = 3  # snapshots in which a condition must not hold before it counts as over
+LONGEST_SECONDS = 45.0  # that a run on demand looks for
+_KEPT = 20  # snapshots that the facts hold
+_RESERVE = 8  # steps that a run on demand keeps for what it finds
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorView:
+    """What is known at one step.
+
+    Args:
+        facts: of the request.
+        past: the calls of the conversation and their results.
+        checks: the most important first.
+        seen: the snapshots that are judged: of this run; of all time where the operator runs without an end.
+        everything: all snapshots that there are.
+        found: what holds.
+        left: steps that may follow this one.
+        planned: snapshots that this run wants.
+        settled: whether it has them, or can have no more.
+        sent: the notifications of this run.
+    """
+
+    facts: Mapping[str, Any]
+    past: tuple[Exchange, ...]
+    checks: Sequence[Check]
+    seen: Sequence[Moment]
+    everything: Sequence[Moment]
+    found: Sequence[Finding]
+    left: int
+    planned: int
+    settled: bool
+    sent: Sequence[Mapping[str, Any]]
+
+    @property
+    def continuous(self) -> bool:
+        """Tell whether the operator runs without an end."""
+        return self.facts.get("mode") == "continuous"
+
+    @property
+    def state(self) -> str:
+        """Return the state that the operator is in."""
+        return str(self.facts.get("state", "healthy"))
+
+    @property
+    def pause(self) -> float:
+        """Return the seconds between two snapshots: so many that the checks see what they need."""
+        pace = max(0.0, count(self.facts, "pace_seconds", 1.0))
+        seconds = needs(self.checks)[1]
+        if self.continuous:
+            return max(pace, min(60.0, seconds / (_KEPT - 2)))
+        return max(pace, min(LONGEST_SECONDS, seconds) / max(1, self.planned - 1))
+
+    def place_of(self, snapshot: str) -> int:
+        """Return where in the conversation a snapshot was taken; 0 where it is not in it any more."""
+        for place in range(len(self.past) - 1, -1, -1):
+            exchange = self.past[place]
+            if exchange.call.name == "take_snapshot" and snapshot in (exchange.text or ""):
+                return place
+        return 0
+
+    def episode(self, finding: Finding) -> int:
+        """Return the place in the conversation since which the finding holds without a break of 3 snapshots.
+
+        On demand a run is one episode.
+        """
+        if not self.continuous:
+            return 0
+        start, absent = len(self.seen) - 1, 0
+        for end in range(len(self.seen) - 1, -1, -1):
+            if still_holds(finding, self.seen[: end + 1]):
+                start, absent = end, 0
+            else:
+                absent += 1
+            if absent >= CLEAR:
+                return self.place_of(self.seen[start].id)
+        return 0
+
+
+def view_of(request: ModelRequest) -> OperatorView:
+    """Read a request of an operator."""
+    facts = request.facts
+    past = exchanges(request.messages)
+    given = [check for check in facts.get("checks") or () if isinstance(check, Check)]
+    checks = in_order(given, str(facts.get("reason") or ""))
+    continuous = facts.get("mode") == "continuous"
+    everything = moments(facts.get("snapshots"))
+    run = everything if continuous else _of_run(everything, request, past)
+    left = steps_left(facts)
+    most = facts.get("max_iterations")
+    reserve = min(_RESERVE, most // 3) if isinstance(most, int) and most > 0 else _RESERVE
+    planned = min(max(1, needs(checks)[0]), _KEPT)
+    settled = len(run) >= planned or left <= reserve
+    found = findings(checks, run, settled=settled, anywhere=not continuous) if run else []
+    if settled and run and not continuous:
+        found += _slow(checks, everything, found)
+    return OperatorView(
+        facts,
+        past,
+        checks,
+        run,
+        everything,
+        found,
+        left,
+        planned,
+        settled,
+        _of_this_run(facts.get("notifications"), request.run_id),
+    )
+
+
+def _of_run(everything: Sequence[Moment], request: ModelRequest, past: Sequence[Exchange]) -> Sequence[Moment]:
+    """Return the snapshots of this run: those that the conversation, or its summary, names."""
+    named = [moment for moment in everything if any(moment.id in message.text for message in request.messages)]
+    taken = sum(exchange.call.name == "take_snapshot" and exchange.succeeded for exchange in past)
+    return named if named or not taken else everything[-taken:]
+
+
+def _slow(checks: Sequence[Check], everything: Sequence[Moment], found: Sequence[Finding]) -> list[Finding]:
+    """Judge trends that need longer than a run on demand lasts over all the snapshots that there are."""
+    slow = [check for check in checks if isinstance(check.when, Trend) and check.when.seconds > LONGEST_SECONDS]
+    known = {finding.identity for finding in found}
+    late = findings(slow, everything, settled=True, anywhere=False)
+    return [finding for finding in late if finding.identity not in known]
+
+
+def _of_this_run(given: object, run_id: str) -> list[Mapping[str, Any]]:
+    sent = [told for told in (given if isinstance(given, list | tuple) else ()) if isinstance(told, dict)]
+    return [told for told in sent if not run_id or not told.get("trace_id") or told["trace_id"] == run_id]

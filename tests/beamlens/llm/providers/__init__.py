@@ -1,0 +1,1 @@
+"""Tests of the providers, with the real SDK and HTTP client against local servers."""

@@ -1,0 +1,54 @@
+"""The actors that the tests run: a probe that can be crashed, and operators that hold skills."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from beamlens.errors import SkillError
+from beamlens.probe.probe import Probe
+from beamlens.probe.remote import LocalSkill, RemoteSkill
+from supervision import ProcessActor
+
+__all__ = ["FragileProbe", "LocalHolder", "RemoteHolder"]
+
+
+class FragileProbe(Probe):
+    """Crash when told to."""
+
+    def on_receive(self, message: Any) -> object:
+        if message == "crash":
+            raise RuntimeError("told to")
+        return super().on_receive(message)
+
+
+class _Holder(ProcessActor):
+    """Call the skill, and say what came of it: [pid, "ok", result] or [pid, kind, text]."""
+
+    skill: Any
+
+    def on_receive(self, message: Any) -> object:
+        name, *args = message
+        try:
+            return [os.getpid(), "ok", getattr(self.skill, name)(*args)]
+        except SkillError as error:
+            return [os.getpid(), error.kind, error.text]
+
+
+class RemoteHolder(_Holder):
+    """Hold a skill of the probe's."""
+
+    def __init__(self, probe: Any, name: str) -> None:
+        super().__init__()
+        self.skill = RemoteSkill(probe, name)
+
+
+class LocalHolder(_Holder):
+    """Hold a skill of its own."""
+
+    def __init__(self, address: str, pid: int) -> None:
+        super().__init__()
+        self.skill = LocalSkill(address, pid=pid)
+
+    def on_stop(self) -> None:
+        self.skill.close()
