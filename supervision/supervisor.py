@@ -38,6 +38,8 @@ class Supervisor:
     """
 
     supervision_type: ClassVar[str] = "supervisor"
+    handle: ClassVar[type[SupervisorRef]] = SupervisorRef
+    """What `start` returns, and `tree["id"]` for a nested one; a subclass may have one with calls of its own."""
 
     @classmethod
     def start(cls, *args: Any, name: str | None = None, spares: int | None = None, **kwargs: Any) -> SupervisorRef:
@@ -56,14 +58,16 @@ class Supervisor:
 
         Any thread but the loop's; in the application only.
         """
-        node = context.node()
-        if not isinstance(node, Application):
+        if context.is_actor():
             raise StartError(
                 ("not_here", cls.__qualname__),
                 "supervisors live in the application; an actor that needs one asks the application for it",
             )
-        node.check_owner()
+        # First: a specification may have something to say on the settings, which are fixed once actors can run.
         state = cls.initial_state(args, kwargs)
+        node = context.node()
+        assert isinstance(node, Application)
+        node.check_owner()
         check_descriptors(len(_process_classes(state)))
         return _Root(node, cls, name or f"{cls.__name__}-{uuid.uuid4().hex[:8]}", name is not None, spares).start(state)
 
@@ -147,7 +151,7 @@ class _Root:
         self._over = threading.Event()
         self._failure: object = "killed"  # unless its boot says why
         self._performer: Performer | None = None
-        self.ref = SupervisorRef(app, lambda: self._performer, name, cls)
+        self.ref: SupervisorRef = cls.handle(app, lambda: self._performer, name, cls)
 
     def start(self, state: decisions.State) -> SupervisorRef:
         """Boot, wait, return the handle or raise."""

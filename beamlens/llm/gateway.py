@@ -20,12 +20,12 @@ from beamlens.errors import ConfigurationError
 from beamlens.llm.budget import Budget
 from beamlens.llm.model import ModelFailure, ModelRequest
 from beamlens.llm.prices import DEFAULT_PRICES, Price
+from beamlens.llm.registry import ClientRegistry, build, key_variables
 from beamlens.llm.usage import Past, UsageQuery
 from supervision import ProcessActor, wire_value
 
 if TYPE_CHECKING:
     from beamlens.llm.desk import Desk, Models
-    from beamlens.llm.registry import ClientRegistry
 
 __all__ = ["Cancel", "Gateway", "SetBudget"]
 
@@ -68,8 +68,6 @@ class Gateway(ProcessActor):
     @classmethod
     def key_names(cls, registry: ClientRegistry) -> tuple[str, ...]:
         """Return the names of the variables with the clients' keys."""
-        from beamlens.llm.registry import key_variables
-
         return key_variables(registry)
 
     def __init__(
@@ -90,7 +88,6 @@ class Gateway(ProcessActor):
     def build(self) -> Models:
         """Make the models of the registry, on a thread of its own."""
         from beamlens.llm.desk import Models
-        from beamlens.llm.registry import build
 
         return Models(build(self.registry, os.environ), self.registry.primary)
 

@@ -48,33 +48,37 @@ def reduced(value: object, *, size: int = SIZE, depth: int = DEPTH) -> Any:
         SkillError: `unserializable` with the path, or `too_large`.
         Exception: what the value's own code raised.
     """
-    return _Reduction(size, depth).reduce(value, "", 0)
+    return _Reduction(size, depth).reduce(value)
 
 
 class _Reduction:
-    """Count what one reduction has built so far."""
+    """Count what one reduction has built so far, and keep the path to where it is."""
 
     def __init__(self, size: int, depth: int) -> None:
         self._size = size
         self._left = size
         self._depth = depth
+        self._path: list[str | int] = []
 
-    def reduce(self, value: Any, path: str, level: int) -> Any:
-        if value is None or value is True or value is False:
+    def reduce(self, value: Any) -> Any:
+        kind = type(value)
+        if kind is str:
+            return self._text(value)
+        if value is None or kind is bool:
             self._spend(5)
             return value
         if isinstance(value, Enum):
-            return self.reduce(value.value, path, level)
+            return self.reduce(value.value)
         if isinstance(value, str):
             return self._text(value)
-        if isinstance(value, numbers.Number) or hasattr(value, "__index__"):
-            return self._number(value, path)
+        if kind is float or isinstance(value, numbers.Number) or hasattr(value, "__index__"):
+            return self._number(value)
         items = _items_of(value)
         if items is not None:
-            return self._dict(items, path, level)
+            return self._dict(items)
         if isinstance(value, Iterable) and not isinstance(value, bytes | bytearray | memoryview | PurePath):
-            return self._list(value, path, level)
-        return self._other(value, path)
+            return self._list(value)
+        return self._other(value)
 
     # -- leaves ---------------------------------------------------------------------------------
 
@@ -86,7 +90,7 @@ class _Reduction:
         self._spend(len(text) + 2 if text.isascii() and text.isprintable() else _json_bytes(text))
         return text
 
-    def _number(self, value: Any, path: str) -> Any:
+    def _number(self, value: Any) -> Any:
         self._spend(8)
         if isinstance(value, float):
             return float.__float__(value) if math.isfinite(value) else None
@@ -98,10 +102,10 @@ class _Reduction:
         except OverflowError:
             return None
         except (TypeError, ValueError):
-            raise _unserializable(value, path) from None
+            raise self._unserializable(value) from None
         return number if math.isfinite(number) else None
 
-    def _other(self, value: object, path: str) -> str | float:
+    def _other(self, value: object) -> str | float:
         if isinstance(value, bytes | bytearray | memoryview):
             self._check(len(value))
             return self._text(bytes(value).decode("utf-8", "backslashreplace"))
@@ -112,29 +116,46 @@ class _Reduction:
             return value.total_seconds()
         if isinstance(value, PurePath | UUID):
             return self._text(str(value))
-        raise _unserializable(value, path)
+        raise self._unserializable(value)
 
     # -- containers -----------------------------------------------------------------------------
 
-    def _dict(self, items: Iterable[tuple[Any, Any]], path: str, level: int) -> dict[str, Any]:
-        self._enter(path, level)
+    def _dict(self, items: Iterable[tuple[Any, Any]]) -> dict[str, Any]:
+        self._enter()
         built: dict[str, Any] = {}
         for key, value in self._bounded(items):
-            name = self._text(_key(key, path))
+            name = self._text(key if type(key) is str else self._key(key))
             if name in built:
-                raise SkillError("unserializable", f"{_place(path)} has two keys that become {name[:60]!r}")
-            built[name] = self.reduce(value, f"{path}.{name}" if path else name, level + 1)
+                raise SkillError("unserializable", f"{self._place()} has two keys that become {name[:60]!r}")
+            self._path.append(name)
+            built[name] = self.reduce(value)
+            self._path.pop()
             self._spend(2)
         return built
 
-    def _list(self, items: Iterable[Any], path: str, level: int) -> list[Any]:
-        self._enter(path, level)
+    def _list(self, items: Iterable[Any]) -> list[Any]:
+        self._enter()
         unordered = isinstance(items, set | frozenset)
         built: list[Any] = []
         for number, value in enumerate(self._bounded(items)):
-            built.append(self.reduce(value, f"{path}[{number}]", level + 1))
+            self._path.append(number)
+            built.append(self.reduce(value))
+            self._path.pop()
             self._spend(1)
         return sorted(built, key=lambda item: (type(item).__name__, str(item))) if unordered else built
+
+    def _key(self, key: Any) -> str:
+        if isinstance(key, Enum):
+            return self._key(key.value)
+        if isinstance(key, str):
+            return key
+        if key is None or isinstance(key, bool):
+            return str(key).lower() if key is not None else "null"
+        convert = next((convert for kinds, convert in _KEYS if isinstance(key, kinds)), None)
+        if convert is None:
+            problem = f"a key of type {type(key).__name__}; texts and numbers are expected"
+            raise SkillError("unserializable", f"{self._place()} has {problem}")
+        return convert(key)
 
     def _bounded(self, items: Iterable[Any]) -> Iterable[Any]:
         """Copy a container of known length in one step; an endless iterator ends where the size does."""
@@ -143,14 +164,30 @@ class _Reduction:
             return list(items)
         return islice(items, self._left + 1)
 
-    def _enter(self, path: str, level: int) -> None:
+    def _enter(self) -> None:
         self._spend(2)
+        level = len(self._path)
         if level >= self._depth:
             raise SkillError(
                 "unserializable",
-                f"{_place(path)} is inside {level} levels of lists and dicts, or contains itself; "
+                f"{self._place()} is inside {level} levels of lists and dicts, or contains itself; "
                 f"at most {self._depth} levels are allowed",
             )
+
+    # -- errors -----------------------------------------------------------------------------------
+
+    def _unserializable(self, value: object) -> SkillError:
+        return SkillError(
+            "unserializable",
+            f"{self._place()} is of type {type(value).__qualname__}, which has no form in JSON; "
+            "return texts, numbers, lists and dicts",
+        )
+
+    def _place(self) -> str:
+        path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in self._path)
+        if not path:
+            return "the result itself"
+        return f"result{path}" if len(path) <= _LONGEST_PATH else f"result{path[:60]}...{path[-50:]}"
 
     # -- size -----------------------------------------------------------------------------------
 
@@ -179,21 +216,6 @@ def _items_of(value: Any) -> Iterable[tuple[Any, Any]] | None:
     return None
 
 
-def _key(key: Any, path: str) -> str:
-    if isinstance(key, Enum):
-        return _key(key.value, path)
-    if isinstance(key, str):
-        return key
-    if key is None or isinstance(key, bool):
-        return str(key).lower() if key is not None else "null"
-    convert = next((convert for kinds, convert in _KEYS if isinstance(key, kinds)), None)
-    if convert is None:
-        raise SkillError(
-            "unserializable", f"{_place(path)} has a key of type {type(key).__name__}; texts and numbers are expected"
-        )
-    return convert(key)
-
-
 _KEYS: Final[Sequence[tuple[Any, Callable[[Any], str]]]] = (
     (int, lambda key: str(_integer(int.__index__(key)))),
     (float, repr),
@@ -212,17 +234,3 @@ def _integer(value: int) -> int | float | None:
 
 def _json_bytes(text: str) -> int:
     return len(encode_basestring(text).encode("utf-8"))
-
-
-def _unserializable(value: object, path: str) -> SkillError:
-    return SkillError(
-        "unserializable",
-        f"{_place(path)} is of type {type(value).__qualname__}, which has no form in JSON; "
-        "return texts, numbers, lists and dicts",
-    )
-
-
-def _place(path: str) -> str:
-    if not path:
-        return "the result itself"
-    return f"result.{path}" if len(path) <= _LONGEST_PATH else f"result.{path[:60]}...{path[-50:]}"

@@ -61,8 +61,7 @@ class SecretNames:
         phrases = "|".join(re.escape(name) for name in (*_SECRET, *more))
         self._found = re.compile(f"_(?:{phrases})s?(?=_)")
         self._extra = re.compile("|".join(f"_{re.escape(name)}_" for name in more) or r"(?!)")
-        hints = {name.split("_")[0] for name in (*_SECRET, *more)}
-        self._hint = re.compile("|".join(sorted({*hints, "auth"})), re.IGNORECASE)
+        self._hints = tuple(sorted({"auth", *(name.split("_")[0] for name in (*_SECRET, *more))}))
         self._cached = lru_cache(maxsize=4096)(self._decide)
 
     def secret(self, name: str) -> bool:
@@ -74,9 +73,9 @@ class SecretNames:
         lowered = name.lower()
         return lowered not in _PATHS and (self.secret(name) or lowered.endswith("_key"))
 
-    def may_occur_in(self, text: str) -> bool:
-        """Tell, quickly, whether there may be a secret's name somewhere in the text."""
-        return self._hint.search(text) is not None
+    def may_occur_in(self, lowered: str) -> bool:
+        """Tell, quickly, whether there may be a secret's name somewhere in a text, given in lower case."""
+        return any(hint in lowered for hint in self._hints)
 
     def _decide(self, name: str) -> bool:
         joined = _joined(name)

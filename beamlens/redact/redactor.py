@@ -16,7 +16,7 @@ from beamlens.redact.assignments import is_option, redact_assignments
 from beamlens.redact.known import checked_values, forms, secrets_of_environment
 from beamlens.redact.mark import DROPPED, REDACTED
 from beamlens.redact.names import SecretNames
-from beamlens.redact.shapes import SHAPES, Shape
+from beamlens.redact.shapes import SHAPES, Shape, goes_on
 
 __all__ = ["Redactor"]
 
@@ -82,10 +82,11 @@ class Redactor:
 
     def _cleaner(self, whole: str) -> _Clean:
         """Return what cleans a text of this record: looked for is only what occurs in the record at all."""
+        lowered = whole.lower()
         known = [form for form in self._known if form in whole]
-        shapes = [shape.sub for shape in SHAPES if shape.pattern.search(whole)]
+        shapes = [shape.sub for shape in SHAPES if shape.may_occur_in(lowered)]
         own = [shape.sub for shape in self._own]
-        names = self._names if self._names.may_occur_in(whole) else None
+        names = self._names if self._names.may_occur_in(lowered) else None
 
         def clean(text: str) -> str:
             for form in known:
@@ -169,10 +170,12 @@ class _Pass:
     def _items(self, items: list[Any] | tuple[Any, ...], depth: int) -> list[Any]:
         if self._is_pair(items):
             return [self.value(items[0], depth), self._hide(items[1])]
-        done, hidden = [], False
+        done, after_option, in_block = [], False, False
         for item in items:
-            done.append(self._hide(item) if hidden and isinstance(item, str) else self.value(item, depth))
-            hidden = isinstance(item, str) and is_option(item, self._names)
+            is_text = isinstance(item, str)
+            done.append(self._hide(item) if is_text and (after_option or in_block) else self.value(item, depth))
+            after_option = is_text and is_option(item, self._names)
+            in_block = is_text and goes_on(item, in_block)
         return done
 
     def _is_pair(self, items: list[Any] | tuple[Any, ...]) -> bool:
@@ -232,7 +235,7 @@ def _own_shape(given: str | re.Pattern[str]) -> Shape:
         raise ConfigurationError(
             f"pattern {given!r} would match nothing at all; one for texts of some length is expected"
         )
-    return Shape("own", pattern, _only_secret if "secret" in pattern.groupindex else _all_of_it)
+    return Shape("own", (), pattern, _only_secret if "secret" in pattern.groupindex else _all_of_it)
 
 
 def _all_of_it(_: re.Match[str]) -> str:

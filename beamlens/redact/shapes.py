@@ -13,7 +13,7 @@ from typing import Final
 
 from beamlens.redact.mark import REDACTED
 
-__all__ = ["CARD_NUMBER", "SHAPES", "Shape"]
+__all__ = ["CARD_NUMBER", "SHAPES", "Shape", "goes_on"]
 
 # A number of a payment card; not among the shapes, since other numbers look the same: give it as a pattern.
 CARD_NUMBER: Final = r"(?<![0-9A-Za-z])(?:\d[ -]?){12,18}\d(?![0-9A-Za-z])"
@@ -25,13 +25,19 @@ class Shape:
 
     Args:
         name: for people.
+        hints: in lower case; a text without any of them has no such secret, which is quickly found out.
         pattern: what to look for.
         replace: gives the text in place of a match.
     """
 
     name: str
+    hints: tuple[str, ...]
     pattern: re.Pattern[str]
     replace: Callable[[re.Match[str]], str]
+
+    def may_occur_in(self, lowered: str) -> bool:
+        """Tell, quickly, whether there may be such a secret in a text, given in lower case."""
+        return any(hint in lowered for hint in self.hints)
 
     def sub(self, text: str) -> str:
         """Return the text without such secrets."""
@@ -43,6 +49,15 @@ def _all_of_it(_: re.Match[str]) -> str:
 
 
 _PEM: Final = re.compile(r"-----BEGIN [A-Z0-9 ]{1,40}-----.*?(?:-----END [A-Z0-9 ]{1,40}-----|\Z)", re.DOTALL)
+_BEGIN: Final = "-----BEGIN "
+_BODY: Final = re.compile(r"[A-Za-z0-9+/=]*\Z|[A-Za-z-]+: [A-Za-z0-9,-]+\Z")
+
+
+def goes_on(line: str, inside: bool) -> bool:
+    """Tell whether the line after this one belongs to a PEM block, too, `inside` of which this one is or is not."""
+    begin = line.rfind(_BEGIN)
+    return (begin >= 0 and "-----END " not in line[begin:]) or (inside and _BODY.match(line.strip()) is not None)
+
 
 _PROVIDERS: Final = re.compile(
     r"""
@@ -92,11 +107,18 @@ def _after_word(found: re.Match[str]) -> str:
     return found[1] + REDACTED
 
 
+_PREFIXES: Final = (
+    *("sk-", "k_live_", "k_test_", "whsec_", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"),
+    *("glpat-", "glcbt-", "glptt-", "glrt-", "akia", "asia", "aiza", "ya29.", "gocspx-", "xox", "xapp-", "hooks.slack"),
+    *("npm_", "pypi-", "hf_", "sg.", "_v1_", "shpat_", "shpca_", "shppa_", "shpss_", "gsk_", "xai-", "pplx-"),
+    *("nvapi-", "lsv2_", "tvly-", "dckr_pat", "sntrys_", "glsa_", "hvs.", "r8_", "age-secret-key"),
+)
+
 SHAPES: Final[tuple[Shape, ...]] = (
-    Shape("PEM block", _PEM, _all_of_it),
-    Shape("JSON web token", _JWT, _jwt),
-    Shape("token of a provider", _PROVIDERS, _all_of_it),
-    Shape("URL with a password", _URL, _url),
-    Shape("bearer token", _BEARER, _after_word),
-    Shape("header", _HEADER, _after_word),
+    Shape("PEM block", ("-----begin ",), _PEM, _all_of_it),
+    Shape("JSON web token", ("eyj",), _JWT, _jwt),
+    Shape("token of a provider", _PREFIXES, _PROVIDERS, _all_of_it),
+    Shape("URL with a password", ("://",), _URL, _url),
+    Shape("bearer token", ("bearer",), _BEARER, _after_word),
+    Shape("header", ("authorization", "cookie"), _HEADER, _after_word),
 )

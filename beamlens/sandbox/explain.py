@@ -36,7 +36,10 @@ _TEXTS: Final[dict[str, tuple[ErrorKind, str]]] = {
         "instructions",
         "the code took more than {limits.instructions} instructions and was stopped; loop over less, or less often",
     ),
-    "memory": ("memory", "the code took more than {limits.memory_bytes} bytes of memory; keep less at a time"),
+    "memory": (
+        "memory",
+        "the code took more than {limits.memory_bytes} bytes of memory; keep less at a time, or recurse less deeply",
+    ),
     "result_too_large": (
         "too_large",
         "the result is larger than {limits.result_bytes} bytes; return a part of it or a summary",

@@ -47,6 +47,7 @@ class SandboxServer:
         """What `Sandbox` is given, in this process or in another one of the same user."""
         self._directory = directory
         self._lock = lock
+        self._owner = os.getpid()
         self._guard = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
@@ -90,7 +91,9 @@ class SandboxServer:
             return self._process is not None and self._process.poll() is None
 
     def stop(self) -> None:
-        """End it, with all sandboxes, and remove its directory. Again does nothing."""
+        """End it, with all sandboxes, and remove its directory. Again, or in a forked copy, does nothing."""
+        if os.getpid() != self._owner:
+            return
         with self._guard:
             if self._control is not None:
                 self._control.close()
@@ -120,6 +123,7 @@ class SandboxServer:
             assert self._lock is not None
             descriptors = (listener.fileno(), theirs.fileno(), self._lock)
             arguments = [str(descriptors[0]), str(descriptors[1]), str(most_children), str(child_seconds)]
+            arguments.append(str(self._directory))
             try:
                 self._process = subprocess.Popen(
                     [*interpreter_command("zygote"), *arguments],

@@ -100,6 +100,8 @@ class Session:
         Raises:
             ConfigurationError: a callback's name cannot be one; the session is in use by another thread.
         """
+        if bindings is not None and not isinstance(bindings, Mapping):
+            raise ConfigurationError(f"bindings are a dict of globals by name, not a {type(bindings).__name__}")
         if not self._busy.acquire(blocking=False):
             raise ConfigurationError("a session serves one thread at a time; have one for each")
         try:

@@ -108,8 +108,8 @@ class _Zygote:
 
 
 def main() -> NoReturn:
-    """Serve. In argv: the numbers of listener and control, the most children, their longest life in seconds."""
-    listener_fd, control_fd, most, seconds = sys.argv[1:5]
+    """Serve. In argv: the numbers of listener and control, most children, their longest life (s), the directory."""
+    listener_fd, control_fd, most, seconds, directory = sys.argv[1:6]
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ["TZ"] = "UTC"
     time.tzset()
@@ -128,6 +128,7 @@ def main() -> NoReturn:
         with contextlib.suppress(OSError):
             control.send(f"{type(error).__name__}: {error}".encode())
         os._exit(1)
+    _tidy(directory)
     os._exit(0)
 
 
@@ -136,6 +137,14 @@ def _wake_at_hang_up(control: socket.socket) -> None:
     fcntl.fcntl(control, fcntl.F_SETOWN, os.getpid())
     fcntl.fcntl(control, _F_SETSIG, signal.SIGCONT)
     fcntl.fcntl(control, fcntl.F_SETFL, fcntl.fcntl(control, fcntl.F_GETFL) | os.O_ASYNC)
+
+
+def _tidy(directory: str) -> None:
+    """Remove what the owner, which is gone and may have been killed, can no longer remove."""
+    with contextlib.suppress(OSError):
+        for name in os.listdir(directory):
+            os.unlink(os.path.join(directory, name))
+        os.rmdir(directory)
 
 
 def _silence() -> None:

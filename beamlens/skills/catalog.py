@@ -15,7 +15,7 @@ from beamlens.errors import ConfigurationError
 from beamlens.skills.functions import FunctionSkill
 from beamlens.skills.skill import Skill, check_skill
 
-__all__ = ["address_of", "names", "resolve"]
+__all__ = ["address_of", "aliases", "names", "resolve", "skills"]
 
 _SKILLS: Final[dict[str, str]] = {
     "allocator": "beamlens.skills.allocator:AllocatorSkill",
@@ -51,6 +51,16 @@ _ALIASES: Final[dict[str, str]] = {
 def names() -> list[str]:
     """Return the ids of the built-in skills that there are, sorted."""
     return sorted(name for name, address in _SKILLS.items() if _exists(address))
+
+
+def skills() -> dict[str, str]:
+    """Return `module:Class` by id of all skills that this package means to have, whether there yet or not."""
+    return dict(_SKILLS)
+
+
+def aliases() -> dict[str, str]:
+    """Return the ids by the other names that are accepted."""
+    return dict(_ALIASES)
 
 
 def resolve(given: object) -> type[Skill]:

@@ -68,7 +68,7 @@ class Trend:
         path: where the level is.
         least_change: the smallest change from first to last that counts, in the value's own unit.
         least_ratio: the smallest last/first that counts (for falling: first/last).
-        snapshots: how many are needed; on demand up to 8 fit into a run of 25 steps.
+        snapshots: how many are needed; on demand up to 7 fit into a run of 25 steps.
         seconds: the shortest time from first to last; on demand a run looks for up to 45 s.
         monotonic: the part of the steps, 0 to 1, that must go the same way.
         per: the path of a counter of work done; growth that stops per unit of work is a plateau, not a leak.

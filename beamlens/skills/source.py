@@ -110,7 +110,7 @@ class ProjectSource:
         wanted = line if line is not None else 1
         first = max(1, wanted - _AROUND)
         texts = list(islice(_lines(path), first - 1, wanted + _AROUND)) if wanted >= 1 else []
-        if len(texts) <= wanted - first:
+        if not 1 <= wanted < first + len(texts) and line is not None:
             count = sum(1 for _ in _lines(path))
             raise SkillError("bad_arguments", f"there is no line {wanted} in {self._shown(path)}, which has {count}")
         numbered = [f"{first + at}: {text}" for at, text in enumerate(texts)]

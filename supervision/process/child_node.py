@@ -65,6 +65,8 @@ class ChildNode:
         address: the hosted actor's URN and incarnation.
     """
 
+    hosts_actor = True
+
     def __init__(self, link: Link, address: Address) -> None:
         self.link = link
         self.address = address

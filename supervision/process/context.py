@@ -16,6 +16,7 @@ from supervision.ref import Address, Ref
 
 __all__ = [
     "Node",
+    "is_actor",
     "node",
     "node_that_is",
     "set_loading_script",
@@ -59,18 +60,23 @@ def node() -> Node:
     Raises:
         StartError: the script of the application is just being loaded for an actor class in it.
     """
-    if _loading_script or _spawning():
-        raise StartError(
-            ("no_main_guard", None),
-            "the program's script is being loaded by an actor's process, to find the actor's class, and starts "
-            'actors at its top level; put what starts them under `if __name__ == "__main__":`',
-        )
+    _refuse_while_loading()
     if _node is not None:
         return _node
     # Here and not above: a process that hosts an actor needs none of it, and should stay small.
     from supervision.process.application import application
 
     return application()
+
+
+def is_actor() -> bool:
+    """Tell whether this process hosts an actor; makes no node.
+
+    Raises:
+        StartError: as `node`.
+    """
+    _refuse_while_loading()
+    return getattr(_node, "hosts_actor", False)
 
 
 def node_that_is() -> Node:
@@ -94,6 +100,15 @@ def set_node(new: Node | None) -> None:
     """Say what this process is."""
     global _node
     _node = new
+
+
+def _refuse_while_loading() -> None:
+    if _loading_script or _spawning():
+        raise StartError(
+            ("no_main_guard", None),
+            "the program's script is being loaded by an actor's process, to find the actor's class, and starts "
+            'actors at its top level; put what starts them under `if __name__ == "__main__":`',
+        )
 
 
 def _spawning() -> bool:

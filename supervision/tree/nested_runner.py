@@ -56,9 +56,7 @@ class NestedRunner:
     @property
     def ref(self) -> Any:
         """A handle of this incarnation."""
-        from supervision.tree.supervisor_ref import SupervisorRef
-
-        return SupervisorRef(self._owner.app, lambda: self.performer, self._name, self._class)
+        return self._class.handle(self._owner.app, lambda: self.performer, self._name, self._class)
 
     def start(self) -> None:
         """Begin: the user's `init` runs on a thread of its own, as it may block."""

@@ -127,7 +127,7 @@ class SupervisorRef:
             def current() -> Performer | None:
                 return found.runner.performer if isinstance(found.runner, NestedRunner) else None
 
-            return SupervisorRef(self._app, current, f"{self.name}/{key}", entry.runner._class)
+            return entry.runner._class.handle(self._app, current, f"{self.name}/{key}", entry.runner._class)
         return Ref(SlotTarget(entry.slot))
 
     def __contains__(self, key: Any) -> bool:

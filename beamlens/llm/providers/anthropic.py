@@ -182,7 +182,7 @@ def _sdk_client(
     import anthropic
 
     given = {sdk_name: options[name] for name, sdk_name in preset.options if name in options}
-    # A redirection would carry the key to another host: httpx2 takes only `authorization` off, not `x-api-key`.
+    # A redirection would carry the conversation to another host, and with it the key where that has its own header.
     connections = anthropic.DefaultAsyncHttpxClient(follow_redirects=False)
     try:
         return getattr(anthropic, preset.client)(

@@ -22,6 +22,7 @@ __all__ = ["Drilled", "drill_code", "drilled", "evidence_of", "problem_of"]
 _MARK = "-- check "
 _READS_CHECK = re.compile(r"\bcheck\s*[.\[]")
 _WRAPPERS = ("result", "value")
+_CUT_OFF = {"truncated", "text"}  # the fields of a result that was too long to be told whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,8 @@ def evidence_of(exchange: Exchange) -> Mapping[str, object] | None:
     if not exchange.succeeded:
         return None
     result = read_json(exchange.text or "")
+    if isinstance(result, dict) and set(result) == _CUT_OFF:
+        return None
     if not isinstance(result, dict):
         return None if result is None and (exchange.text or "").strip() != "null" else {"value": result}
     for wrapper in _WRAPPERS:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from beamlens.llm.model import ModelRequest
+from beamlens.llm.rules.conditions import is_over_time
 from beamlens.llm.rules.conversation import Exchange, exchanges
 from beamlens.llm.rules.findings import Finding, findings, in_order, needs, still_holds
 from beamlens.llm.rules.moments import Moment, moments
@@ -18,7 +19,8 @@ __all__ = ["CLEAR", "LONGEST_SECONDS", "OperatorView", "view_of"]
 CLEAR = 3  # snapshots in which a condition must not hold before it counts as over
 LONGEST_SECONDS = 45.0  # that a run on demand looks for
 _KEPT = 20  # snapshots that the facts hold
-_RESERVE = 8  # steps that a run on demand keeps for what it finds
+_RESERVE = 10  # steps that a run on demand keeps for what it finds
+_LATER = 15.0  # seconds at most until change over time is looked at once more
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,7 @@ class OperatorView:
         left: steps that may follow this one.
         planned: snapshots that this run wants.
         settled: whether it has them, or can have no more.
+        again: whether a change over time was found, and is looked at once more, later, before it is believed.
         sent: the notifications of this run.
     """
 
@@ -47,6 +50,7 @@ class OperatorView:
     left: int
     planned: int
     settled: bool
+    again: bool
     sent: Sequence[Mapping[str, Any]]
 
     @property
@@ -66,7 +70,8 @@ class OperatorView:
         seconds = needs(self.checks)[1]
         if self.continuous:
             return max(pace, min(60.0, seconds / (_KEPT - 2)))
-        return max(pace, min(LONGEST_SECONDS, seconds) / max(1, self.planned - 1))
+        usual = max(pace, min(LONGEST_SECONDS, seconds) / max(1, self.planned - 1))
+        return max(usual, min(_LATER, usual * max(2.0, self.planned / 2))) if self.again else usual
 
     def place_of(self, snapshot: str) -> int:
         """Return where in the conversation a snapshot was taken; 0 where it is not in it any more."""
@@ -108,9 +113,10 @@ def view_of(request: ModelRequest) -> OperatorView:
     reserve = min(_RESERVE, most // 3) if isinstance(most, int) and most > 0 else _RESERVE
     planned = min(max(1, needs(checks)[0]), _KEPT)
     settled = len(run) >= planned or left <= reserve
-    found = findings(checks, run, settled=settled, anywhere=not continuous) if run else []
-    if settled and run and not continuous:
-        found += _slow(checks, everything, found)
+    found = _found(checks, run, everything, settled, continuous) if run else []
+    again = settled and not continuous and len(run) <= planned and left > reserve - 2 and any(map(_is_change, found))
+    if again:
+        settled, found = False, [finding for finding in found if not _is_change(finding)]
     return OperatorView(
         facts,
         past,
@@ -121,6 +127,7 @@ def view_of(request: ModelRequest) -> OperatorView:
         left,
         planned,
         settled,
+        again,
         _of_this_run(facts.get("notifications"), request.run_id),
     )
 
@@ -130,6 +137,19 @@ def _of_run(everything: Sequence[Moment], request: ModelRequest, past: Sequence[
     named = [moment for moment in everything if any(moment.id in message.text for message in request.messages)]
     taken = sum(exchange.call.name == "take_snapshot" and exchange.succeeded for exchange in past)
     return named if named or not taken else everything[-taken:]
+
+
+def _found(
+    checks: Sequence[Check], run: Sequence[Moment], everything: Sequence[Moment], settled: bool, continuous: bool
+) -> list[Finding]:
+    found = findings(checks, run, settled=settled, anywhere=not continuous)
+    if continuous:  # a change must hold twice
+        return [one for one in found if not _is_change(one) or still_holds(one, run[:-1])]
+    return found + _slow(checks, everything, found) if settled else found
+
+
+def _is_change(finding: Finding) -> bool:
+    return is_over_time(finding.check.when)
 
 
 def _slow(checks: Sequence[Check], everything: Sequence[Moment], found: Sequence[Finding]) -> list[Finding]:

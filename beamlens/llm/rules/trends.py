@@ -62,7 +62,7 @@ def _goes_up(line: Line, monotonic: float) -> bool:
         and (len(steps) < 3 or max(ups) <= _JUMP * change)
         and slope(line) * span >= _FIT * change
         and slope(line[-((len(line) + 2) // 2) :]) * span >= _RECENT * change
-        and not _came_to_rest(steps, flat)
+        and not _came_to_rest(line, flat)
     )
 
 
@@ -77,15 +77,16 @@ def _is_one_way(values: Sequence[float], steps: Sequence[float], flat: float, mo
     return len(values) >= 6 and sum(pair > 0 for pair in pairs) >= max(monotonic, _PAIRS) * len(pairs)
 
 
-def _came_to_rest(steps: Sequence[float], flat: float) -> bool:
-    """Tell whether the flat steps at the end are more than the growth ever paused before, and one more."""
-    runs = [0]
-    for step in steps:
-        if abs(step) <= flat:
-            runs[-1] += 1
+def _came_to_rest(line: Line, flat: float) -> bool:
+    """Tell whether the level has been flat at the end for longer than it ever paused before, and one step and a half."""
+    pauses = [0.0]
+    for before, after in pairwise(line):
+        if abs(after[1] - before[1]) <= flat:
+            pauses[-1] += after[0] - before[0]
         else:
-            runs.append(0)
-    return runs[-1] > 1 + max(runs[:-1], default=0)
+            pauses.append(0.0)
+    usual = median(after[0] - before[0] for before, after in pairwise(line))
+    return pauses[-1] > 1.5 * usual + max(pauses[:-1], default=0.0)
 
 
 def _deepest_fall(values: Sequence[float]) -> float:

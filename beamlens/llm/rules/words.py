@@ -16,7 +16,7 @@ UNKNOWN = "unknown"
 
 _LONGEST_VALUE = 200
 _COMMON = """
-about after again alert and any are can could did does for from has have how into its now our please see seen
+about context after again alert and any are can could did does for from has have how into its now our please reason see seen
 should tell that the their there they this was were what when where which who why will with you your
 """
 _COMMON_WORDS = frozenset(_COMMON.split())

@@ -76,7 +76,7 @@ class Births:
 
         start.__wrapped__ = original  # type: ignore[attr-defined]
         self._original, self._wrapper = original, start
-        threading.Thread.start = start  # type: ignore[method-assign]
+        threading.Thread.start = start  # type: ignore[method-assign, assignment]
 
     def _seen(self, thread: threading.Thread, caller: FrameType) -> None:
         if self._users and thread.ident is not None and len(self._born) < _MOST:

@@ -100,5 +100,3 @@ def _row(found: Found, moved: Growth | None) -> dict[str, Any]:
         "seconds": None if moved is None else round(moved.seconds, 1),
         "steady": None if moved is None else moved.steady,
     }
-
-

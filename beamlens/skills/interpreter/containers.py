@@ -1,7 +1,7 @@
 """Find large containers by walking from the modules' namespaces, as a reader of the code would name them.
 
-Only what modules, classes, instances, closures and threads' targets hold is followed, a few steps deep, and never into a
-container that is large itself: so the cost does not depend on how many objects there are. No code of the application
+Only what modules, classes, instances, closures and threads' targets hold is followed, a few steps deep, and never
+into a container that is large itself: so the cost does not depend on how many objects there are. No code of the application
 runs: no property, no `__len__`, no `__getattr__`. Keys are never shown, since they may be names or secrets.
 """
 

@@ -13,7 +13,17 @@ from itertools import islice
 from types import FunctionType, MemberDescriptorType, MethodType, ModuleType
 from typing import Any, Final
 
-__all__ = ["Kind", "Node", "attributes_by_name", "class_names", "has_dict", "holders", "kind_of_type", "namespace", "size_of"]
+__all__ = [
+    "Kind",
+    "Node",
+    "attributes_by_name",
+    "class_names",
+    "has_dict",
+    "holders",
+    "kind_of_type",
+    "namespace",
+    "size_of",
+]
 
 SMALL: Final = 64
 """Items up to which a container is looked into."""
@@ -170,9 +180,12 @@ def _items(value: Any) -> list[tuple[str | None, Any]]:
     try:
         if isinstance(value, dict):
             return [(None, each) for each in dict.values(value)]
-        for base in (list, deque, set):
-            if isinstance(value, base):
-                return [(None, each) for each in islice(base.__iter__(value), SMALL)]
+        if isinstance(value, list):
+            return [(None, each) for each in islice(list.__iter__(value), SMALL)]
+        if isinstance(value, deque):
+            return [(None, each) for each in islice(deque.__iter__(value), SMALL)]
+        if isinstance(value, set):
+            return [(None, each) for each in islice(set.__iter__(value), SMALL)]
     except RuntimeError:  # it changed size meanwhile
         return []
     return []

@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 from beamlens.skills.interpreter.allocators import Malloc, MallocGauge, Pymalloc, pymalloc_state
 from beamlens.skills.interpreter.procfs import ProcessMemory, process_memory
 
-__all__ = ["Ledger", "Verdict", "entries", "read_ledger", "verdict"]
+__all__ = ["Ledger", "Verdict", "described", "entries", "megabytes", "read_ledger", "verdict"]
 
 Verdict = Literal["leak", "fragmentation", "native", "none", "unknown"]
 
@@ -94,8 +94,8 @@ def entries(ledger: Ledger) -> dict[str, int | None]:
 def verdict(before: Ledger, after: Ledger) -> tuple[Verdict, str]:
     """Say what the growth between two ledgers is, and why in a sentence.
 
-    Live small blocks that grow are objects that somebody keeps; free memory inside the allocators that grows, or is most of
-    what there is, is fragmentation; the rest (`malloc`, other mappings) is native code or large buffers.
+    Live small blocks that grow are objects that somebody keeps; free memory inside the allocators that grows, or is
+    most of what there is, is fragmentation; the rest (`malloc`, other mappings) is native code or large buffers.
 
     Args:
         before, after: of one process.

@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any, Final
@@ -21,6 +21,7 @@ _DEPTH: Final = 40
 _MOST_THREADS: Final = 200
 _BUSY_PART: Final = 0.2
 _LONGEST_STEP: Final = 0.2
+_LOOP_CALLS: Final = ("Handle._run", "BaseEventLoop._run_once", "BaseEventLoop.run_forever", "Runner.run")
 
 
 def own_idents() -> set[int]:
@@ -163,9 +164,19 @@ def _count(profile: Profile, frame: FrameType) -> None:
     profile.own[places[0]] += 1
     for each in {(place.file, place.function) for place in places}:
         profile.total[each] += 1
-    outermost = next((place for place in reversed(places) if place.owner == "application"), None)
-    if outermost is not None:
-        profile.entries[(outermost.file, outermost.function)] += 1
+    entry = _entry(places)
+    if entry is not None:
+        profile.entries[(entry.file, entry.function)] += 1
+
+
+def _entry(places: Sequence[Place]) -> Place | None:
+    """Return the outermost function of the application's within a thread, or within an event loop's callback."""
+    entry = None
+    for place in places:
+        if place.function in _LOOP_CALLS and place.owner == "standard":
+            break
+        entry = place if place.owner == "application" else entry
+    return entry
 
 
 def _folded(frame: FrameType) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, pairwise
 from statistics import median
 from typing import Final
 
@@ -59,7 +59,7 @@ def _thinned(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]
     kept = list(points[::step])
     if kept[-1][0] < points[-1][0]:
         kept.append(points[-1])
-    return [kept[0]] + [after for before, after in zip(kept, kept[1:], strict=False) if after[0] > before[0]]
+    return [kept[0]] + [after for before, after in pairwise(kept) if after[0] > before[0]]
 
 
 def _steady(points: Sequence[tuple[float, float]]) -> bool:
@@ -70,6 +70,6 @@ def _steady(points: Sequence[tuple[float, float]]) -> bool:
     if not all(parts):
         return False
     middles = [median(part) for part in parts]
-    steps = [after - before for before, after in zip(middles, middles[1:], strict=False)]
+    steps = [after - before for before, after in pairwise(middles)]
     fair = _STEADY_PART * sum(steps) / len(steps)
     return all(step > 0 for step in steps) and steps[-1] >= fair and points[-1][1] >= middles[-1]

@@ -1,19 +1,21 @@
-"""Which `with` statements a frame stands in, and whether it waits to enter one, read off its bytecode. Pure.
+"""Which locks a frame holds, and whether it waits for one, read off its bytecode. Pure.
 
 A thread that waits in `with self.lock:` stands on the instruction that enters the block; a thread that holds it
-stands inside the block. What the statement is about is named by the instructions before it, so neither sources nor the
-values of local variables are needed: reading those of a running frame would disturb the program that it belongs to.
+stands inside the block; likewise between `self.lock.acquire()` and the last `release()` of the function. Which lock it
+is, is named by the instructions before, so neither sources nor the values of local variables are needed: reading those
+of a running frame would disturb the program that it belongs to.
 """
 
 from __future__ import annotations
 
 import dis
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from types import CodeType, FrameType
 from typing import Any, Final
 
-__all__ = ["Block", "called_name", "entering", "supported", "with_blocks", "within"]
+__all__ = ["Block", "called_name", "entering", "lock_blocks", "supported", "within"]
 
 _ENTERS: Final = "BEFORE_WITH"
 _LOADS: Final = ("LOAD_FAST", "LOAD_GLOBAL", "LOAD_NAME", "LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_FAST_CHECK")
@@ -25,20 +27,18 @@ _SKIPPED: Final = ("CACHE", "NOP", "PUSH_NULL", "EXTENDED_ARG", "RESUME", "COPY"
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Describe one `with` statement of a function.
+    """Describe one `with` statement of a function, or what is between `acquire` and `release`.
 
     Args:
-        expression: what it is about, such as `self._lock`; `?` where it is no plain name.
-        enters: the offset of the instruction that enters it.
+        expression: which lock, such as `self._lock`; `?` where it is no plain name.
+        enters: the offset of the instruction that takes the lock.
         first, last: offsets of the body; the last is outside.
-        line: of the statement.
     """
 
     expression: str
     enters: int
     first: int
     last: int
-    line: int
 
 
 def supported() -> bool:
@@ -47,26 +47,45 @@ def supported() -> bool:
 
 
 @lru_cache(maxsize=2048)
-def with_blocks(code: CodeType) -> tuple[Block, ...]:
-    """Return the `with` statements of a function, not of those inside of it.
+def lock_blocks(code: CodeType) -> tuple[Block, ...]:
+    """Return where a function takes what may be locks and lets go of them; not of the functions inside of it.
 
     Args:
         code: the function's.
     """
-    instructions = [each for each in dis.get_instructions(code) if each.opname != "CACHE"]
-    lines = list(code.co_lines())
-    blocks = []
-    for at, instruction in enumerate(instructions):
+    instructions = _instructions(code)
+    return (*_with_blocks(code, instructions), *_acquired_blocks(code, instructions))
+
+
+@lru_cache(maxsize=256)
+def _instructions(code: CodeType) -> tuple[dis.Instruction, ...]:
+    return tuple(each for each in dis.get_instructions(code) if each.opname != "CACHE")
+
+
+def _with_blocks(code: CodeType, instructions: tuple[dis.Instruction, ...]) -> Iterator[Block]:
+    for at, instruction in enumerate(instructions[:-1]):
         if not _enters(instructions, at):
             continue
-        first = instructions[at + 1].offset if at + 1 < len(instructions) else instruction.offset + 2
+        first = instructions[at + 1].offset
         last = _end_of_protection(code, first)
         if last is not None:
-            blocks.append(Block(_expression(instructions, at), instruction.offset, first, last, _line(lines, first - 2)))
-    return tuple(blocks)
+            yield Block(_expression(instructions, at), instruction.offset, first, last)
 
 
-def _enters(instructions: list[dis.Instruction], at: int) -> bool:
+def _acquired_blocks(code: CodeType, instructions: tuple[dis.Instruction, ...]) -> Iterator[Block]:
+    released: dict[str, int] = {}
+    for at, instruction in enumerate(instructions):
+        if instruction.opname in _ATTRIBUTES and instruction.argval == "release":
+            released[_expression(instructions, at)] = instruction.offset
+    for at, instruction in enumerate(instructions[:-1]):
+        name = _callee(instructions, at) if instruction.opname in _CALLS and "acquire" in code.co_names else None
+        if name is None or not name.endswith(".acquire") or instruction.opname == "PRECALL":
+            continue
+        lock = name.removesuffix(".acquire")
+        yield Block(lock, instruction.offset, instructions[at + 1].offset, released.get(lock, len(code.co_code)))
+
+
+def _enters(instructions: Sequence[dis.Instruction], at: int) -> bool:
     name = instructions[at].opname
     if name == _ENTERS:
         return True
@@ -87,11 +106,7 @@ def _table(code: CodeType) -> tuple[Any, ...]:
     return tuple(parse(code)) if parse is not None else ()
 
 
-def _line(lines: list[tuple[int, int, int | None]], offset: int) -> int:
-    return next((line for start, end, line in lines if start <= offset < end and line is not None), 0)
-
-
-def _expression(instructions: list[dis.Instruction], at: int) -> str:
+def _expression(instructions: Sequence[dis.Instruction], at: int) -> str:
     """Return `self._lock` for what was loaded just before an instruction."""
     parts: list[str] = []
     for instruction in reversed(instructions[max(0, at - 12) : at]):
@@ -106,13 +121,13 @@ def _expression(instructions: list[dis.Instruction], at: int) -> str:
 
 
 def entering(frame: FrameType) -> Block | None:
-    """Return the `with` block that a frame is about to enter, if it stands there."""
-    return next((block for block in with_blocks(frame.f_code) if block.enters == frame.f_lasti), None)
+    """Return the block that a frame is about to enter, if it stands there."""
+    return next((block for block in lock_blocks(frame.f_code) if block.enters == frame.f_lasti), None)
 
 
 def within(frame: FrameType) -> tuple[Block, ...]:
-    """Return the `with` blocks that a frame stands inside of."""
-    return tuple(block for block in with_blocks(frame.f_code) if block.first <= frame.f_lasti < block.last)
+    """Return the blocks that a frame stands inside of."""
+    return tuple(block for block in lock_blocks(frame.f_code) if block.first <= frame.f_lasti < block.last)
 
 
 @lru_cache(maxsize=8192)
@@ -125,14 +140,14 @@ def called_name(code: CodeType, offset: int) -> str | None:
         code: the function's.
         offset: `f_lasti`.
     """
-    instructions = [each for each in dis.get_instructions(code) if each.opname != "CACHE"]
+    instructions = _instructions(code)
     at = next((number for number, each in enumerate(instructions) if each.offset == offset), None)
     if at is None or instructions[at].opname not in _CALLS:
         return None
     return _callee(instructions, at)
 
 
-def _callee(instructions: list[dis.Instruction], at: int) -> str | None:
+def _callee(instructions: Sequence[dis.Instruction], at: int) -> str | None:
     # Walk back until all that the call takes was pushed: the arguments, and below them the callable in two places.
     wanted = _taken(instructions[at])
     start = at - 1 if instructions[at - 1].opname != "PRECALL" else at - 2

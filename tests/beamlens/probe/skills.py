@@ -36,7 +36,11 @@ class Good(Named):
         return {"n": 1, "pair": (1, 2), "tag": self.tag, "pid": os.getpid(), "observed": self.pid}
 
     def callbacks(self) -> Mapping[str, Callable[..., Any]]:
-        return {"good_add": self.add, "good_thread": lambda: threading.current_thread().name, "good_secret": self.secret}
+        return {
+            "good_add": self.add,
+            "good_thread": lambda: threading.current_thread().name,
+            "good_secret": self.secret,
+        }
 
     def callback_docs(self) -> str:
         return "### good_add(a, b)\nThe sum.\n\n### good_thread()\nThe thread.\n\n### good_secret()\nA secret."

@@ -96,9 +96,7 @@ def test_nothing_that_is_sent_crashes_it(tree: Start, call: Any, kind: str, text
     assert ask(probe, Call("good", "good_add", (1,))).value == 2
 
 
-def test_its_end_fails_open_calls_at_once_and_the_next_one_starts_all_anew(
-    tree: Start, gate: threading.Event
-) -> None:
+def test_its_end_fails_open_calls_at_once_and_the_next_one_starts_all_anew(tree: Start, gate: threading.Event) -> None:
     journal: list[str] = []
     entered = threading.Event()
     skills = [(Endless, {"gate": gate, "entered": entered}), (Good, {"journal": journal})]

@@ -69,9 +69,7 @@ def test_a_call_that_hangs_ends_in_time_over_there(tree: Start, gate: threading.
     assert time.monotonic() - begun < 10
 
 
-def test_a_call_that_meets_the_end_of_the_probe_is_asked_again_of_the_next(
-    tree: Start, gate: threading.Event
-) -> None:
+def test_a_call_that_meets_the_end_of_the_probe_is_asked_again_of_the_next(tree: Start, gate: threading.Event) -> None:
     supervisor = tree([(Hanging, {"gate": gate}), Good], stop_seconds=0.05)
     operator = holder(supervisor, "good")
     for _ in range(5):

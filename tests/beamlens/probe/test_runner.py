@@ -96,7 +96,8 @@ def test_base_callbacks_are_there_and_the_skill_wins(make: Make) -> None:
 def test_describe_says_all_at_once(make: Make) -> None:
     facts = answer(make(Good), "describe")
     assert (facts.id, facts.title, facts.callback_seconds) == ("good", "Test", 10.0)
-    assert facts.docs.startswith("### good_add") and "### source(" in facts.docs
+    assert facts.docs.startswith("### good_add")
+    assert "### source(" in facts.docs
     assert [check.name for check in facts.checks] == ["high"]
     assert "good_add" in facts.names
 
@@ -175,9 +176,7 @@ def test_without_the_watchdog_the_caller_would_wait(
     assert not waiting.wait(1.0)
 
 
-def test_calls_that_wait_are_refused_as_soon_as_the_one_before_them_is_stuck(
-    make: Make, gate: threading.Event
-) -> None:
+def test_calls_that_wait_are_refused_as_soon_as_the_one_before_them_is_stuck(make: Make, gate: threading.Event) -> None:
     runner = make(Hanging, gate=gate)
     stuck = runner.submit("hanging_hang")
     waiting = [runner.submit("hanging_pid", (), 10) for _ in range(3)]
@@ -252,7 +251,8 @@ def test_a_failed_start_is_told_undone_and_tried_again_by_the_next_call(make: Ma
     runner = make(BrokenStart, failures=[2, 1], journal=journal)
     first = error(runner, "start")
     assert first.kind == "raised"
-    assert "BrokenStart could not be started" in first.text and "failure 1" in first.text
+    assert "BrokenStart could not be started" in first.text
+    assert "failure 1" in first.text
     assert error(runner, "snapshot").kind == "raised"
     assert answer(runner, "snapshot") == {"up": True}
     assert journal == ["start", "stop", "start", "stop", "start"]
@@ -284,6 +284,7 @@ def test_an_error_in_stop_is_told_and_the_thread_ends(make: Make) -> None:
 def test_closing_fails_open_calls_at_once(make: Make, gate: threading.Event) -> None:
     runner = make(Hanging, gate=gate)
     futures = [runner.submit("hanging_hang"), runner.submit("snapshot")]
+    wait_until(lambda: runner._current is not None)
     ended = runner.close()
     assert [_kind(future) for future in futures] == ["gone", "gone"]
     assert not ended.wait(0.05)
@@ -297,7 +298,7 @@ def test_a_raising_listener_does_not_end_the_skills_thread(
     runner = make(Hanging, gate=gate)
     future = runner.submit("hanging_hang")
     wait_until(lambda: runner._current is not None)
-    future.add_done_callback(lambda _: 1 / 0)  # type: ignore[arg-type, return-value]
+    future.add_done_callback(lambda _: 1 / 0)  # type: ignore[arg-type]
     gate.set()
     wait_until(lambda: "could not be given" in caplog.text)
     assert answer(runner, "snapshot") == {"fine": True}

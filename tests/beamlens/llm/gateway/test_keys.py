@@ -99,15 +99,14 @@ def guarded(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
     return caplog
 
 
-def test_log_records_are_made_safe(guarded: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_log_records_are_made_safe(guarded: pytest.LogCaptureFixture) -> None:
     plain = logging.getLogRecordFactory()
     Secrets([CANARY]).guard_logs()
-    monkeypatch.setattr(logging, "_logRecordFactory", logging.getLogRecordFactory())
     try:
         log = logging.getLogger("a.library")
         log.debug("headers %r", {"authorization": f"Bearer {CANARY}"})
         log.info("nothing %s", "special")
-        log.info("too few %s %s", CANARY)
+        log.info(*("arguments that do not fit %s %s", CANARY))
         try:
             raise ValueError(CANARY)
         except ValueError:
@@ -116,6 +115,7 @@ def test_log_records_are_made_safe(guarded: pytest.LogCaptureFixture, monkeypatc
         logging.setLogRecordFactory(plain)
     assert CANARY not in guarded.text
     assert "nothing special" in guarded.text
+    assert "could not be made" in guarded.text
     assert "ValueError: [key]" in guarded.text
 
 

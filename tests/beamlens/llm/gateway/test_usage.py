@@ -83,20 +83,26 @@ def restarted(gateway: Any) -> None:
 def test_limits_hold_over_a_crash_where_a_tally_is_kept(tmp_path: Path, kept: bool) -> None:
     """With `kept` false it is the negative control: the new gateway knows nothing."""
     arguments = ({"place": str(tmp_path)}, Budget(calls_per_run=2))
-    with UsageTally() as tally, Supervisor.start([{"id": "gateway", "start": (FakeGateway, arguments)}]) as tree:
-        gateway = tree["gateway"]
-        tally.gateway = gateway if kept else None
-        ask(gateway)
-        ask(gateway)
-        wait_until(lambda: tally.report().total.calls == 2)
-        restarted(gateway)
-        if kept:
-            wait_until(lambda: report_of(gateway).total.calls == 2)
-            assert ask(gateway).kind == "budget"
-        else:
-            assert ask(gateway).text == "hello"
-        wait_until(lambda: tally.report().total.calls == (2 if kept else 3))
-        assert tally.report().by_caller["operator:vm"].tokens >= 220
+    tree = Supervisor.start([{"id": "gateway", "start": (FakeGateway, arguments)}])
+    try:
+        with UsageTally(tree["gateway"] if kept else None) as tally:
+            crash_after_two_calls(tree["gateway"], tally, kept)
+    finally:
+        tree.stop()
+
+
+def crash_after_two_calls(gateway: Any, tally: UsageTally, kept: bool) -> None:
+    ask(gateway)
+    ask(gateway)
+    wait_until(lambda: tally.report().total.calls == 2)
+    restarted(gateway)
+    if kept:
+        wait_until(lambda: report_of(gateway).total.calls == 2)
+        assert ask(gateway).kind == "budget"
+    else:
+        assert ask(gateway).text == "hello"
+    wait_until(lambda: tally.report().total.calls == (2 if kept else 3))
+    assert tally.report().by_caller["operator:vm"].tokens >= 220
 
 
 def test_the_past_is_taken_once(gateway: Any) -> None:

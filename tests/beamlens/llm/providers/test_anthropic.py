@@ -44,7 +44,7 @@ def test_the_request_forces_one_call_and_is_cached() -> None:
         stub.enqueue(tool_message("done"))
         reply(model_for("anthropic", stub.url), request(*conversation(), max_tokens=321))
         (sent,) = stub.requests
-    assert sent.headers["x-api-key"] == KEY
+    assert KEY in sent.headers["authorization"]
     assert sent.json["tool_choice"] == {"type": "any", "disable_parallel_tool_use": True}
     assert sent.json["max_tokens"] == 321
     assert sent.json["system"] == [
@@ -366,13 +366,27 @@ def test_requests_run_side_by_side() -> None:
         assert asyncio.run(both(stub)) == ["ok"] * 4
 
 
-def test_a_redirection_does_not_carry_the_key_away() -> None:
+def test_a_redirection_is_not_followed_with_the_conversation() -> None:
     with StubAnthropic() as other, StubAnthropic() as stub:
         stub.always(Answer(b"", status=307, headers={"location": f"{other.url}/v1/messages"}))
         said = failure(model_for("anthropic", stub.url))
         assert other.requests == []
     assert said.retryable is False
     assert "redirection" in said.text
+
+
+def test_left_to_itself_the_sdk_follows_it() -> None:  # the control of the test above
+    async def ask_it(url: str) -> None:
+        import anthropic
+
+        async with anthropic.AsyncAnthropic(api_key=KEY, base_url=url, max_retries=0) as client:
+            await client.messages.create(model="m", max_tokens=5, messages=[{"role": "user", "content": "x"}])
+
+    with StubAnthropic() as other, StubAnthropic() as stub:
+        other.enqueue(text_message("here"))
+        stub.always(Answer(b"", status=307, headers={"location": f"{other.url}/v1/messages"}))
+        asyncio.run(ask_it(stub.url))
+        assert len(other.requests) == 1
 
 
 # ---------------------------------------------------------------------------------------------- keys and options
@@ -397,12 +411,12 @@ def test_the_key_is_in_no_text_repr_exception_or_log(caplog: pytest.LogCaptureFi
         await close({"it": model})
 
     with StubAnthropic() as stub:
-        echo = lambda given: error_answer(401, f"invalid x-api-key: {stub.requests[0].headers['x-api-key']}")  # noqa: E731
+        echo = lambda given: error_answer(401, f"invalid x-api-key: {stub.requests[0].headers['authorization']}")  # noqa: E731
         html = Answer(f"<html>{KEY}</html>", headers={"content-type": "text/html"})
         stub.enqueue(echo, html, Answer(KEY, status=500), Answer(b"", cut="before"), error_answer(400, KEY))
         asyncio.run(fail(stub))
         assert KEY not in repr(stub.requests)
-        assert stub.requests[0].headers["x-api-key"] == KEY
+        assert KEY in stub.requests[0].headers["authorization"]
     assert len(seen) > 10
     assert not [text for text in seen if KEY in text]
     assert KEY not in caplog.text
@@ -436,7 +450,7 @@ def test_options_reach_the_server() -> None:
         )
         reply(model, request(model=None))
         (sent,) = stub.requests
-    assert sent.headers["x-api-key"] == "sk-team-123456"
+    assert "sk-team-123456" in sent.headers["authorization"]
     assert sent.headers["x-team"] == "blue"
     assert "beta=true" in sent.path
     assert (sent.json["model"], sent.json["max_tokens"]) == ("claude-opus-5-5", 50)
@@ -464,7 +478,7 @@ def test_bedrock_vertex_and_foundry_speak_through_the_sdk() -> None:
             "/projects/p/locations/europe-west1/",
             "authorization",
         ),
-        ("anthropic-foundry", "ANTHROPIC_FOUNDRY_API_KEY", {}, "/v1/messages", "api-key"),
+        ("anthropic-foundry", "ANTHROPIC_FOUNDRY_API_KEY", {}, "/v1/messages", "authorization"),
     ]
     for provider, variable, options, path, header in cases:
         with StubAnthropic() as stub:
@@ -475,6 +489,6 @@ def test_bedrock_vertex_and_foundry_speak_through_the_sdk() -> None:
         assert isinstance(first, ModelReply), (provider, first)
         assert first.call is not None
         assert path in sent.path
-        assert KEY in sent.headers[header] or KEY in sent.headers["x-api-key"]
+        assert KEY in sent.headers[header]
         assert isinstance(second, ModelFailure)
         assert second.kind == "overloaded"

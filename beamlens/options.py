@@ -1,0 +1,197 @@
+"""What a user may say about a tree, checked and completed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from beamlens.coordinator.messages import CoordinatorConfig
+from beamlens.domain.ids import node_name
+from beamlens.errors import ConfigurationError
+from beamlens.journal.store import default_directory
+from beamlens.llm.budget import Budget
+from beamlens.llm.prices import Price
+from beamlens.llm.registry import ClientRegistry, key_variables, validate
+from beamlens.operator.messages import OperatorConfig
+from beamlens.probe.specs import SkillSpec, skill_spec
+from beamlens.skills.catalog import address_of, default_names
+
+__all__ = ["OperatorPlan", "Options", "plan_operator"]
+
+_OWN: Final = frozenset({"name", "skill", "skill_options"})
+_SETTABLE: Final = frozenset(
+    {
+        "client",
+        "compaction_keep_last",
+        "compaction_max_tokens",
+        "continuous",
+        "deadline",
+        "max_iterations",
+        "model",
+        "pace",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorPlan:
+    """Hold one operator's configuration and its skill."""
+
+    config: OperatorConfig
+    spec: SkillSpec
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Hold the options of a tree.
+
+    Args:
+        operators: names of built-in skills, classes of skills, or mappings with `skill` and optionally `name`,
+            `skill_options` and options of the operator; None for those that need no configuration.
+        provider, model, provider_options: of the one client; or
+        client_registry: several clients in BeamLens' form.
+        budget: limits on calls, tokens and money; None for none.
+        prices: US dollars for a million tokens, by model.
+        max_iterations: steps of one run of an operator.
+        deadline: seconds for one run of an operator; None for none.
+        compaction_max_tokens, compaction_keep_last: when a conversation is shortened, and what is kept of it.
+        continuous: whether operators run from the start; an operator's own option goes before it.
+        pace: seconds between two snapshots, for the rules provider.
+        retry_waits: seconds before each further attempt of a call of the model.
+        request_seconds: for one call of the model.
+        coordinator: options of the coordinator: `strategy`, `max_iterations`, `deadline`, `client`, `model`,
+            `compaction_max_tokens`, `compaction_keep_last`.
+        journal: whether unfinished runs are kept, in memory, to go on after a crash.
+        transcripts: where transcripts of runs are written: a directory, True for the user's state directory, or False.
+        redaction: options of `Redactor`: `patterns`, `keys`, `values`.
+        control: whether `beamlens ps` and the other commands find this tree.
+        allow_reduced_sandbox: run Lua where a defence of the sandbox is missing; `beamlens doctor` says which.
+
+    Raises:
+        ConfigurationError: what is wrong, and what is expected.
+    """
+
+    operators: Iterable[Any] | None = None
+    provider: str | None = None
+    model: str | None = None
+    provider_options: Mapping[str, Any] | None = None
+    client_registry: Mapping[str, Any] | ClientRegistry | None = None
+    budget: Budget | None = None
+    prices: Mapping[str, Price] | None = None
+    max_iterations: int = 25
+    deadline: float | None = None
+    compaction_max_tokens: int = 50_000
+    compaction_keep_last: int = 5
+    continuous: bool = False
+    pace: float = 1.0
+    retry_waits: tuple[float, ...] = (1.0, 2.0)
+    request_seconds: float = 60.0
+    coordinator: Mapping[str, Any] = field(default_factory=dict)
+    journal: bool = True
+    transcripts: str | os.PathLike[str] | bool = True
+    redaction: Mapping[str, Any] = field(default_factory=dict)
+    control: bool = True
+    allow_reduced_sandbox: bool = False
+
+    def registry(self) -> ClientRegistry:
+        """Return the checked client registry."""
+        return validate(
+            self.client_registry, provider=self.provider, model=self.model, options=self.provider_options
+        )
+
+    def key_names(self) -> tuple[str, ...]:
+        """Return the names of the environment variables that only the gateway is to have."""
+        return key_variables(self.registry())
+
+    def directory(self) -> Path | None:
+        """Return where transcripts go."""
+        if self.transcripts is False:
+            return None
+        return default_directory() if self.transcripts is True else Path(os.fspath(self.transcripts))
+
+    def plans(self, tree: str) -> list[OperatorPlan]:
+        """Return the operators' configurations.
+
+        Raises:
+            ConfigurationError: an unknown skill, an unknown option, or two operators of one name.
+        """
+        given = default_names() if self.operators is None else list(self.operators)
+        found: dict[str, OperatorPlan] = {}
+        for each in given:
+            plan = plan_operator(each, self, tree)
+            if plan.config.name in found:
+                raise ConfigurationError(
+                    f"two operators are named {plan.config.name!r}; give one of them another name: "
+                    '{"name": "...", "skill": ...}'
+                )
+            found[plan.config.name] = plan
+        return list(found.values())
+
+    def coordinator_config(self, tree: str) -> CoordinatorConfig:
+        """Return the coordinator's configuration."""
+        allowed = {
+            "strategy",
+            "max_iterations",
+            "deadline",
+            "client",
+            "model",
+            "compaction_max_tokens",
+            "compaction_keep_last",
+        }
+        _check_known("coordinator", self.coordinator, allowed)
+        return CoordinatorConfig(
+            tree=tree,
+            retry_waits=tuple(self.retry_waits),
+            request_seconds=self.request_seconds,
+            journal=self.journal,
+            secrets=self.key_names(),
+            node=node_name(),
+            **self.coordinator,
+        )
+
+
+def plan_operator(given: Any, options: Options, tree: str) -> OperatorPlan:
+    """Return the configuration of one operator.
+
+    Args:
+        given: as in `Options.operators`.
+        options: of the tree.
+        tree: names the tree's registry.
+
+    Raises:
+        ConfigurationError: what is wrong, and what is expected.
+    """
+    own: Mapping[str, Any] = given if isinstance(given, Mapping) else {"skill": given}
+    _check_known("operator", own, _OWN | _SETTABLE)
+    if "skill" not in own:
+        raise ConfigurationError(f'{given!r} names no skill; {{"name": "db", "skill": MyDb}} is expected')
+    kwargs = own.get("skill_options", {})
+    spec = skill_spec((own["skill"], dict(kwargs)) if kwargs else own["skill"])
+    local = spec.skill.runs_in == "operator"
+    config = OperatorConfig(
+        name=str(own.get("name", spec.name)),
+        skill=spec.name,
+        tree=tree,
+        local_skill=address_of(spec.skill) if local else None,
+        skill_options=dict(spec.kwargs) if local else {},
+        pid=os.getpid(),
+        node=node_name(),
+        retry_waits=tuple(options.retry_waits),
+        request_seconds=options.request_seconds,
+        journal=options.journal,
+        secrets=options.key_names(),
+        allow_reduced_sandbox=options.allow_reduced_sandbox,
+        redaction=dict(options.redaction),
+        **{name: own.get(name, getattr(options, name, None)) for name in _SETTABLE - {"client", "model"}},
+        **{name: own.get(name) for name in ("client", "model")},
+    )
+    return OperatorPlan(config, spec)
+
+
+def _check_known(what: str, given: Mapping[str, Any], allowed: set[str] | frozenset[str]) -> None:
+    unknown = sorted(set(given) - allowed)
+    if unknown:
+        raise ConfigurationError(f"{what} has no option {unknown[0]!r}; it has: {', '.join(sorted(allowed))}")

@@ -1,0 +1,256 @@
+"""The event loops of this process, found without registration; their lag, and what blocks them while it lasts.
+
+A loop is found in the stack of the thread that runs it. From then on a heartbeat is sent into it at each tick: a
+callback that notes when it ran. One that is overdue says that the loop is blocked, and the thread's stack says where.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import weakref
+from collections import Counter, deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from statistics import median, quantiles
+from types import FrameType
+from typing import Any, Final
+
+from beamlens.skills.interpreter.places import Place, owner_of, place_of, stack_of
+from beamlens.skills.interpreter.with_locks import called_name
+
+__all__ = ["BLOCKED_SECONDS", "Block", "LoopWatch"]
+
+BLOCKED_SECONDS: Final = 0.1
+"""How late a heartbeat is before its loop counts as blocked."""
+
+_BLOCKS: Final = 50
+_KEPT: Final = 300
+_DEPTH: Final = 200
+_MOST_THREADS: Final = 100
+_FIND_SECONDS: Final = 0.5
+_RECENT: Final = 60.0
+_RUNNERS: Final = {
+    "Runner.run": "_loop",  # the way in for loops of C code, such as uvloop's
+    "BaseEventLoop.run_forever": "",
+    "BaseEventLoop.run_until_complete": "",
+}
+_LOOP_ITSELF: Final = ("Handle._run", "BaseEventLoop._run_once", "BaseEventLoop.run_forever", "Runner.run")
+
+
+@dataclass(slots=True)
+class Block:
+    """Hold one time that a loop was blocked.
+
+    Args:
+        began: `time.monotonic()` of the heartbeat that was late.
+        seconds: how long so far, or in all.
+        over: whether it is over.
+        places: looks at the stack meanwhile, by the application's innermost line.
+        doing: what that line called, as far as it can be told.
+    """
+
+    began: float
+    seconds: float
+    over: bool = False
+    places: Counter[Place] = field(default_factory=Counter)
+    doing: Counter[str] = field(default_factory=Counter)
+
+    def to_dict(self, now: float) -> dict[str, Any]:
+        """Return it as plain data; `ago_seconds` since it began."""
+        place = self.places.most_common(1)[0] if self.places else None
+        return {
+            "ms": round(self.seconds * 1e3, 1),
+            "over": self.over,
+            "ago_seconds": round(now - self.began, 1),
+            "at": place[0].at if place is not None else None,
+            "function": place[0].function if place is not None else None,
+            "doing": self.doing.most_common(1)[0][0] if self.doing else None,
+            "looks": self.places.total(),
+            "looks_at_this_line": place[1] if place is not None else 0,
+        }
+
+
+class _Watched:
+    """Hold what is known of one loop; the loop itself only weakly."""
+
+    def __init__(self, loop: Any, ident: int) -> None:
+        self.loop = weakref.ref(loop)
+        self.kind = f"{type(loop).__module__}.{type(loop).__qualname__}"
+        self.ident = ident
+        self.sent: float | None = None
+        self.lags: deque[tuple[float, float]] = deque(maxlen=_KEPT)
+        self.blocks: deque[Block] = deque(maxlen=_BLOCKS)
+        self.block: Block | None = None
+        self.block_count = 0
+        self._arrived: deque[float] = deque(maxlen=8)
+
+    def beat(self, now: float) -> None:
+        """Send a heartbeat if none is on its way."""
+        loop = self.loop()
+        if loop is None or self.sent is not None:
+            return
+        arrived = self._arrived
+        self.sent = now
+        try:
+            loop.call_soon_threadsafe(lambda: arrived.append(time.monotonic()))
+        except RuntimeError:  # it was closed meanwhile
+            self.sent = None
+
+    def listen(self, now: float) -> None:
+        """Note the heartbeat that arrived, and with it the end of a block."""
+        if self.sent is None or not self._arrived:
+            return
+        lag = max(0.0, self._arrived.popleft() - self.sent)
+        self.sent = None
+        self.lags.append((now, lag))
+        if self.block is not None:
+            self.block.seconds, self.block.over = lag, True
+            self.block = None
+
+    def look(self, now: float, frame: FrameType | None) -> None:
+        """Note where the loop's thread stands, if its heartbeat is overdue."""
+        if self.sent is None or now - self.sent < BLOCKED_SECONDS or frame is None:
+            return
+        if self.block is None:
+            self.block = Block(self.sent, now - self.sent)
+            self.blocks.append(self.block)
+            self.block_count += 1
+        self.block.seconds = now - self.sent
+        place = _blocking_place(frame)
+        if place is not None:
+            self.block.places[place] += 1
+            self.block.doing[called_name(frame.f_code, frame.f_lasti) or frame.f_code.co_qualname] += 1
+
+    def snapshot(self, now: float, threads: Mapping[int, threading.Thread]) -> dict[str, Any]:
+        """Return how the loop stands, with the lags and blocks of the last minute."""
+        lags = [lag * 1e3 for when, lag in list(self.lags) if when >= now - _RECENT]
+        blocks = [block for block in list(self.blocks) if block.began + block.seconds >= now - _RECENT]
+        longest = max(blocks, key=lambda block: block.seconds, default=None)
+        going_on = self.block
+        thread = threads.get(self.ident)
+        return {
+            "kind": self.kind,
+            "thread": thread.name[:80] if thread is not None else None,
+            "lag_ms": round(lags[-1], 2) if lags else None,
+            "lag_ms_p50": round(median(lags), 2) if len(lags) >= 4 else None,
+            "lag_ms_p95": round(quantiles(lags, n=20)[-1], 2) if len(lags) >= 4 else None,
+            "blocked_ms": round((now - going_on.began) * 1e3, 1) if going_on is not None else 0.0,
+            "blocked_now": going_on.to_dict(now) if going_on is not None else None,
+            "blocks": self.block_count,
+            "blocks_last_minute": len(blocks),
+            "blocked_part": round(min(1.0, sum(block.seconds for block in blocks) / self._span(now)), 3),
+            "longest_block": longest.to_dict(now) if longest is not None else None,
+            "usual_place": _usual(blocks),
+        }
+
+    def _span(self, now: float) -> float:
+        oldest = self.lags[0][0] if self.lags else self.blocks[0].began if self.blocks else now
+        return max(1.0, min(_RECENT, now - oldest))
+
+
+def _usual(blocks: Iterable[Block]) -> dict[str, Any] | None:
+    """Return the line at which the loop was blocked for the most of the time, of all recent blocks."""
+    time_at: Counter[Place] = Counter()
+    doing: dict[Place, Counter[str]] = {}
+    total = 0.0
+    for block in blocks:
+        total += block.seconds
+        for place, looks in block.places.items():
+            time_at[place] += round(block.seconds * 1e3 * looks / block.places.total())
+            doing.setdefault(place, Counter()).update(block.doing)
+    if not time_at or not total:
+        return None
+    place, milliseconds = time_at.most_common(1)[0]
+    return {
+        "at": place.at,
+        "function": place.function,
+        "doing": doing[place].most_common(1)[0][0] if doing[place] else None,
+        "part": round(min(1.0, milliseconds / 1e3 / total), 3),
+        "ms": milliseconds,
+    }
+
+
+def _blocking_place(frame: FrameType) -> Place | None:
+    """Return the application's innermost line, or the innermost of a library; None while the loop itself is at work."""
+    outside = None
+    for each in stack_of(frame, _DEPTH):
+        owner = owner_of(each.f_code.co_filename)
+        if owner == "standard" and each.f_code.co_qualname in _LOOP_ITSELF:
+            return outside
+        if owner == "application":
+            return place_of(each)
+        if outside is None or (outside.owner == "standard" and owner == "library"):
+            outside = place_of(each)
+    return outside
+
+
+class LoopWatch:
+    """Find loops, send heartbeats, and look at the threads of those that do not answer. One thread; reads from any."""
+
+    def __init__(self) -> None:
+        self._watched: dict[int, _Watched] = {}
+        self._looked_for = 0.0
+        self._offset = 0
+
+    def look(self, now: float, frames: Mapping[int, FrameType]) -> None:
+        """Do one tick.
+
+        Args:
+            now: `time.monotonic()`.
+            frames: the innermost frame of each thread that may run a loop.
+        """
+        if now - self._looked_for >= _FIND_SECONDS:
+            self._looked_for = now
+            self._find(frames)
+        for key, watched in list(self._watched.items()):
+            loop = watched.loop()
+            if loop is None or loop.is_closed() or watched.ident not in frames:
+                del self._watched[key]
+                continue
+            watched.listen(now)
+            watched.look(now, frames.get(watched.ident))
+            watched.beat(now)
+
+    def _find(self, frames: Mapping[int, FrameType]) -> None:
+        idents = list(frames)
+        known = {watched.ident for watched in self._watched.values()}
+        first = self._offset % max(1, len(idents))
+        chosen = (idents[first:] + idents[:first])[:_MOST_THREADS]
+        self._offset = first + len(chosen)
+        for ident in chosen:
+            loop = None if ident in known else _loop_of(frames[ident])
+            if loop is not None and id(loop) not in self._watched:
+                self._watched[id(loop)] = _Watched(loop, ident)
+
+    def snapshot(self, threads: Mapping[int, threading.Thread]) -> list[dict[str, Any]]:
+        """Return how each loop stands.
+
+        Args:
+            threads: by ident.
+        """
+        now = time.monotonic()
+        return [watched.snapshot(now, threads) for watched in list(self._watched.values())]
+
+    def blocks(self, limit: int) -> list[dict[str, Any]]:
+        """Return the last blocks of all loops, the newest first.
+
+        Args:
+            limit: how many at most.
+        """
+        now = time.monotonic()
+        found = [block for watched in list(self._watched.values()) for block in list(watched.blocks)]
+        return [block.to_dict(now) for block in sorted(found, key=lambda block: -block.began)[:limit]]
+
+
+def _loop_of(top: FrameType) -> Any:
+    """Return the loop that a thread runs now, or None. Only frames of asyncio's own are asked for their `self`."""
+    for frame in stack_of(top, _DEPTH):
+        attribute = _RUNNERS.get(frame.f_code.co_qualname)
+        if attribute is None or owner_of(frame.f_code.co_filename) != "standard":
+            continue
+        runner = frame.f_locals.get("self")
+        loop = getattr(runner, attribute, None) if attribute else runner
+        if loop is not None and hasattr(loop, "call_soon_threadsafe"):
+            return loop
+    return None
