@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,23 +17,15 @@ from beamlens.llm.prices import Price
 from beamlens.llm.registry import ClientRegistry, key_variables, validate
 from beamlens.operator.messages import OperatorConfig
 from beamlens.probe.specs import SkillSpec, skill_spec
-from beamlens.skills.catalog import address_of, default_names
+from beamlens.skills.catalog import address_of, names
 
 __all__ = ["OperatorPlan", "Options", "plan_operator"]
 
 _OWN: Final = frozenset({"name", "skill", "skill_options"})
-_SETTABLE: Final = frozenset(
-    {
-        "client",
-        "compaction_keep_last",
-        "compaction_max_tokens",
-        "continuous",
-        "deadline",
-        "max_iterations",
-        "model",
-        "pace",
-    }
+_SHARED: Final = frozenset(
+    {"compaction_keep_last", "compaction_max_tokens", "continuous", "deadline", "max_iterations", "pace"}
 )
+_SETTABLE: Final = _SHARED | {"client", "model"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +90,7 @@ class Options:
 
     def registry(self) -> ClientRegistry:
         """Return the checked client registry."""
-        return validate(
-            self.client_registry, provider=self.provider, model=self.model, options=self.provider_options
-        )
+        return validate(self.client_registry, provider=self.provider, model=self.model, options=self.provider_options)
 
     def key_names(self) -> tuple[str, ...]:
         """Return the names of the environment variables that only the gateway is to have."""
@@ -118,7 +108,7 @@ class Options:
         Raises:
             ConfigurationError: an unknown skill, an unknown option, or two operators of one name.
         """
-        given = default_names() if self.operators is None else list(self.operators)
+        given = names() if self.operators is None else list(self.operators)
         found: dict[str, OperatorPlan] = {}
         for each in given:
             plan = plan_operator(each, self, tree)
@@ -169,10 +159,13 @@ def plan_operator(given: Any, options: Options, tree: str) -> OperatorPlan:
     if "skill" not in own:
         raise ConfigurationError(f'{given!r} names no skill; {{"name": "db", "skill": MyDb}} is expected')
     kwargs = own.get("skill_options", {})
-    spec = skill_spec((own["skill"], dict(kwargs)) if kwargs else own["skill"])
+    found = skill_spec((own["skill"], dict(kwargs)) if kwargs else own["skill"])
+    spec = replace(found, name=str(own.get("name", found.name)))
     local = spec.skill.runs_in == "operator"
+    settings: dict[str, Any] = {name: own.get(name, getattr(options, name)) for name in _SHARED}
+    settings |= {name: own.get(name) for name in ("client", "model")}
     config = OperatorConfig(
-        name=str(own.get("name", spec.name)),
+        name=spec.name,
         skill=spec.name,
         tree=tree,
         local_skill=address_of(spec.skill) if local else None,
@@ -185,8 +178,7 @@ def plan_operator(given: Any, options: Options, tree: str) -> OperatorPlan:
         secrets=options.key_names(),
         allow_reduced_sandbox=options.allow_reduced_sandbox,
         redaction=dict(options.redaction),
-        **{name: own.get(name, getattr(options, name, None)) for name in _SETTABLE - {"client", "model"}},
-        **{name: own.get(name) for name in ("client", "model")},
+        **settings,
     )
     return OperatorPlan(config, spec)
 

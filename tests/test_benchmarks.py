@@ -40,7 +40,7 @@ SCALE = {"start_5_s", "pss_mb_all_5", "uss_mb_each_5", "restart_ms_5", "wakeups_
         ("crash_recovery", CRASH_RECOVERY),
         ("messaging", MESSAGING),
         ("scale", SCALE),
-        ("telemetry", {"execute_no_handler_ns"}),
+        ("telemetry", {"execute_no_handler_ns", "execute_one_handler_ns", "cross_process_event_us"}),
     ],
 )
 def test_it_runs_and_prints_its_figures_last(name: str, keys: set[str], capsys: pytest.CaptureFixture[str]) -> None:

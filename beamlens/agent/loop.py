@@ -58,12 +58,14 @@ class Brief:
         system: the system prompt.
         tools: what it may choose from.
         prompt: a last word of the user's, such as the current state; it is not kept in the conversation.
+        news: what happened since the last step and should be known from now on; kept in the conversation.
         facts: what the rules provider needs to know.
     """
 
     system: str
     tools: tuple[ToolSchema, ...]
     prompt: str = ""
+    news: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
 
 
@@ -191,6 +193,8 @@ class AgentLoop:
         return self._perform(reply, reply.call)
 
     def _make_request(self, brief: Brief) -> ModelRequest:
+        if brief.news:
+            self.state = replace(self.state, context=self.state.context.with_user(brief.news))
         messages = self.state.context.messages
         if brief.prompt or not messages:
             messages = (*messages, Message("user", brief.prompt or "Begin."))

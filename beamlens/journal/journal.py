@@ -11,6 +11,9 @@ from typing import Any, Final
 import pykka
 
 from beamlens.journal.store import JournalStore
+from beamlens.llm.usage import Past, UsageTally
+from beamlens.operator.messages import RunNotified
+from beamlens.parts import Parts
 from supervision import Registry, wire_value
 
 __all__ = ["Append", "Journal", "Listeners", "Outcome", "Unfinished"]
@@ -78,18 +81,30 @@ class Journal(pykka.ThreadingActor):
 
     Args:
         tree: names the registry of the tree.
-        store, listeners: outlive this actor, so that its restart loses nothing.
+        store, listeners, tally: outlive this actor, so that its restart loses nothing.
+        _kept: what else the tree's handle finds here.
     """
 
-    def __init__(self, tree: str, store: JournalStore, listeners: Listeners) -> None:
+    def __init__(self, tree: str, store: JournalStore, listeners: Listeners, tally: UsageTally, **_kept: Any) -> None:
         super().__init__()
         self._tree = tree
         self._store = store
         self._listeners = listeners
+        self._tally = tally
 
     def on_start(self) -> None:
-        """Make itself known, once it can be found."""
+        """Begin to count what models are used for; make itself known, once it can be found."""
+        self._tally.gateway = self.actor_ref
+        self._tally.__enter__()
         self.actor_ref.tell(_REGISTER)
+
+    def on_stop(self) -> None:
+        """Count no more."""
+        self._tally.__exit__()
+
+    def on_failure(self, *_: Any) -> None:
+        """Count no more; the next one goes on."""
+        self._tally.__exit__()
 
     def on_receive(self, message: Any) -> Any:
         """Keep, find, or hand on."""
@@ -101,10 +116,17 @@ class Journal(pykka.ThreadingActor):
             return self._store.unfinished(message.owner)
         if isinstance(message, Outcome):
             return self._store.outcome(message.run_id)
-        run_id = getattr(message, "run_id", None)
-        if isinstance(run_id, str):
-            self._listeners.tell(run_id, message)
+        if isinstance(message, Past):
+            return self._remind(message)
+        if isinstance(message, RunNotified):
+            self._listeners.tell(message.run_id, message)
         return None
+
+    def _remind(self, past: Past) -> None:
+        """Tell a gateway that has just started what its predecessors used."""
+        gateway = Parts(self._tree).find("gateway")
+        if gateway is not None:
+            gateway.tell(past)
 
     def _append(self, message: Append) -> None:
         if message.final:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
+from copy import copy
 from dataclasses import replace
 from typing import Any, Final
 
@@ -11,7 +13,7 @@ import pykka
 
 from beamlens.domain.ids import new_id
 from beamlens.errors import ModelError
-from beamlens.llm.gateway import Cancel
+from beamlens.llm.gateway import Attend, Cancel
 from beamlens.llm.model import ModelFailure, ModelReply, ModelRequest
 from supervision.errors import MailboxFull, MessageError, ProtocolError, RemoteError, SupervisionError
 from supervision.future import ReplyFuture
@@ -32,6 +34,7 @@ class ModelClient:
         run_id: the run's trace id.
         client: the name of a client in the registry; None for the primary one.
         margin: seconds to wait for the gateway beyond a request's timeout.
+        owner: the actor in which this is used; when it ends, the gateway gives its requests up.
     """
 
     def __init__(
@@ -42,16 +45,21 @@ class ModelClient:
         *,
         client: str | None = None,
         margin: float = _MARGIN,
+        owner: Ref | None = None,
     ) -> None:
         self._gateway = gateway
         self._caller = caller
         self._run_id = run_id
         self._client = client
         self._margin = margin
+        self._owner = owner
+        self._token = new_id() if owner is None else _token_of(owner)
 
     def for_run(self, run_id: str) -> ModelClient:
         """Return a client of the same caller for another run."""
-        return ModelClient(self._gateway, self._caller, run_id, client=self._client, margin=self._margin)
+        other = copy(self)
+        other._run_id = run_id
+        return other
 
     def complete(self, request: ModelRequest, cancel: threading.Event | None = None) -> ModelReply:
         """Return the model's answer; waits no longer than the request's timeout and a margin.
@@ -68,6 +76,9 @@ class ModelClient:
             raise _failed("cancelled", "the request was cancelled before it was sent")
         signed = self._sign(request)
         try:
+            if self._owner is not None:
+                # Each time: the gateway may be another one than before, and knows what it has heard already.
+                self._gateway.tell(Attend(self._owner, self._token))
             outcome = self._wait(self._gateway.ask(signed, block=False), signed, cancel)
         except pykka.ActorDeadError as error:
             raise _failed("gateway_down", f"the gateway died: {error}", retryable=True) from error
@@ -89,7 +100,7 @@ class ModelClient:
             caller=request.caller or self._caller,
             run_id=request.run_id or self._run_id,
             client=request.client if request.client is not None else self._client,
-            id=request.id or new_id(),
+            id=request.id or f"{self._token}-{new_id()}",
         )
 
     def _wait(self, answer: ReplyFuture, request: ModelRequest, cancel: threading.Event | None) -> Any:
@@ -109,6 +120,12 @@ class ModelClient:
             self._gateway.tell(Cancel(request.id))
         except (pykka.ActorDeadError, SupervisionError):
             return  # with the gateway its requests ended, too
+
+
+def _token_of(owner: Ref) -> str:
+    # The same for all clients of an actor: the gateway then watches it once.
+    urn, incarnation = owner.address
+    return hashlib.sha256(f"{urn} {incarnation}".encode()).hexdigest()[:16]
 
 
 def _until(deadline: float, cancel: threading.Event | None) -> float:

@@ -107,6 +107,10 @@ class Desk:
         """Give up a request: its connection is closed and its asker told."""
         self._loop.call_soon_threadsafe(self._cancel, request_id)
 
+    def cancel_all(self, token: str) -> None:
+        """Give up all requests whose ids begin with this."""
+        self._loop.call_soon_threadsafe(self._cancel_all, token)
+
     def call(self, function: Callable[[Ledger], object]) -> ReplyFuture:
         """Return the future of what a function of the ledger returns."""
         reply = ReplyFuture()
@@ -230,6 +234,10 @@ class Desk:
         opened = self._open.get(request_id)
         if opened is not None:
             self._give_up(request_id, opened, _CANCELLED)
+
+    def _cancel_all(self, token: str) -> None:
+        for request_id in [each for each in self._open if each.startswith(token)]:
+            self._cancel(request_id)
 
     def _give_up(self, key: str, opened: _Open, failure: ModelFailure) -> None:
         opened.given_up = failure

@@ -13,7 +13,7 @@ import logging
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from beamlens import telemetry
 from beamlens.errors import ConfigurationError
@@ -22,14 +22,17 @@ from beamlens.llm.model import ModelFailure, ModelRequest
 from beamlens.llm.prices import DEFAULT_PRICES, Price
 from beamlens.llm.registry import ClientRegistry, build, key_variables
 from beamlens.llm.usage import Past, UsageQuery
-from supervision import ProcessActor, wire_value
+from supervision import Down, ProcessActor, wire_value
 
 if TYPE_CHECKING:
     from beamlens.llm.desk import Desk, Models
 
-__all__ = ["Cancel", "Gateway", "SetBudget"]
+__all__ = ["Attend", "Cancel", "Gateway", "SetBudget"]
 
 logger = logging.getLogger("beamlens.llm")
+
+# They log each request, and at debug level whole conversations, which operators might then read as the application's.
+_TALKATIVE: Final = ("anthropic", "httpx2", "httpcore2")
 
 
 @wire_value
@@ -38,6 +41,20 @@ class Cancel:
     """Give up the request of this id; nothing happens when there is none."""
 
     id: str
+
+
+@wire_value
+@dataclass(frozen=True, slots=True)
+class Attend:
+    """Give up requests whose ids begin with a token once the actor that made them is gone.
+
+    Args:
+        owner: the actor.
+        token: what no other actor's ids begin with.
+    """
+
+    owner: Any
+    token: str
 
 
 @wire_value
@@ -58,6 +75,7 @@ class Gateway(ProcessActor):
         budget: limits; none where None.
         prices: by the model's name, in place of those of `DEFAULT_PRICES`, which stand for the others.
         concurrent: how many requests may be with providers at once.
+        library_logs: whether the providers' libraries may log below warnings; conversations are told then, keys not.
     """
 
     @classmethod
@@ -76,13 +94,16 @@ class Gateway(ProcessActor):
         budget: Budget | None = None,
         prices: Mapping[str, Price] | None = None,
         concurrent: int = 16,
+        library_logs: bool = False,
     ) -> None:
         super().__init__()
         self.registry = registry
         self._budget = budget
         self._prices = {**DEFAULT_PRICES, **(prices or {})}
         self._concurrent = concurrent
+        self._library_logs = library_logs
         self._knows_the_past = False
+        self._attended: dict[str, int] = {}  # tokens and the monitors of their owners
         self._desk: Desk | None = None
 
     def build(self) -> Models:
@@ -113,6 +134,8 @@ class Gateway(ProcessActor):
         names = self.key_names(self.registry)
         secrets = Secrets(os.environ[name] for name in names if name in os.environ)
         secrets.guard_logs()
+        for name in () if self._library_logs else _TALKATIVE:
+            logging.getLogger(name).setLevel(logging.WARNING)
         erase_initial(names)
         ledger = Ledger(self._budget, self._prices, model_of=self.model_of)
         self._desk = Desk(self.build, ledger, secrets, self._concurrent)
@@ -133,6 +156,10 @@ class Gateway(ProcessActor):
                 return desk.serve(message)
             case Cancel():
                 return desk.cancel(message.id)
+            case Attend():
+                return self._attend(message)
+            case Down():
+                return self._mourn(desk, message)
             case UsageQuery():
                 return desk.call(lambda ledger: ledger.report())
             case SetBudget():
@@ -143,6 +170,16 @@ class Gateway(ProcessActor):
         logger.warning("the gateway was sent %s, which it does not know", type(message).__name__)
         text = f"the gateway does not know {type(message).__name__}; a ModelRequest is expected"
         return ModelFailure("invalid_request", text, retryable=False)
+
+    def _attend(self, message: Attend) -> None:
+        if message.token not in self._attended:
+            self._attended[message.token] = self.monitor(message.owner)
+
+    def _mourn(self, desk: Desk, down: Down) -> None:
+        tokens = [token for token, monitor in self._attended.items() if monitor == down.monitor]
+        for token in tokens:
+            del self._attended[token]
+            desk.cancel_all(token)
 
     def _remember(self, desk: Desk, past: Past) -> Any:
         if self._knows_the_past:

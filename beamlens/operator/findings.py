@@ -43,6 +43,11 @@ class Findings:
     crashes: int = 0
     loop: LoopState = field(default_factory=LoopState)
 
+    @property
+    def run_id(self) -> str:
+        """Return the run's trace id."""
+        return self.invoke.run_id
+
     def gain_since(self, before: Findings | None) -> Gain:
         """Return what is here and was not in `before`; all with None."""
         if before is None:

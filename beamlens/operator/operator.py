@@ -9,6 +9,7 @@ from typing import Any, Final
 import pykka
 
 from beamlens.agent.control import Control
+from beamlens.agent.worker import Job, Worker
 from beamlens.domain import Completion, OperatorStatus, new_trace_id
 from beamlens.errors import SkillError
 from beamlens.journal.writer import JournalWriter, outcome_of, unfinished_runs
@@ -19,7 +20,6 @@ from beamlens.operator.investigation import Investigation
 from beamlens.operator.messages import Await, Cancel, Invoke, OperatorConfig, Question, RunFinished, Status
 from beamlens.operator.question import answer
 from beamlens.operator.resources import Resources
-from beamlens.operator.worker import Job, Worker
 from beamlens.parts import Parts
 from supervision import ProcessActor, ReplyFuture, SupervisionError
 
@@ -47,7 +47,7 @@ class Operator(ProcessActor):
         self._parts = Parts(config.tree)
         self._resources = Resources(config, self._parts)
         self._events = OperatorEvents(config.name)
-        self._worker = Worker(self._perform, self._break, self._resume, self._idle)
+        self._worker: Worker[Findings] = Worker(self._perform, self._break, self._resume, self._idle)
         self._now: Investigation | None = None
         self._asking = threading.BoundedSemaphore(_QUESTIONS)
         self._failure: BaseException | None = None
@@ -162,8 +162,8 @@ class Operator(ProcessActor):
         JournalWriter(self._resources.journal, f"operator:{self.config.name}", found.invoke.run_id).ended(completion)
         self._tell_finished(found.invoke, completion)
 
-    def _perform(self, job: Job) -> Completion:
-        investigation = Investigation(self.config, self._resources, job.findings, job.control)
+    def _perform(self, job: Job[Findings]) -> Completion:
+        investigation = Investigation(self.config, self._resources, job.standing, job.control)
         return self._run(investigation)
 
     def _run(self, investigation: Investigation) -> Completion:

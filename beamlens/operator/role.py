@@ -103,7 +103,7 @@ class OperatorRole:
 
     def brief(self, iteration: int) -> Brief:
         """Return what the model is told at this step."""
-        return Brief(self._system, TOOLS, f"Current state: {self.findings.state}", self._facts(iteration))
+        return Brief(self._system, TOOLS, f"Current state: {self.findings.state}", facts=self._facts(iteration))
 
     def perform(self, call: ToolCall, iteration: int) -> Outcome:
         """Perform a tool."""

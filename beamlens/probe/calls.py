@@ -28,7 +28,7 @@ class Calls:
     """
 
     def __init__(self, skill: Skill, redact: Redact) -> None:
-        self._skill = skill
+        self.skill = skill
         self._redact = redact
         self._base = BaseCallbacks(skill.pid)
         self._own: Mapping[str, Callable[[], Any]] = {
@@ -56,12 +56,15 @@ class Calls:
     # -- the calls --------------------------------------------------------------------------------
 
     def _snapshot(self) -> Any:
-        taken = self._skill.snapshot()
+        taken = self.skill.snapshot()
         if not isinstance(taken, Mapping):
             raise SkillError(
                 "unserializable", f"snapshot() returned a value of type {type(taken).__name__}; a dict is expected"
             )
-        return self._clean(taken)
+        clean = self._clean(taken)
+        if not isinstance(clean, dict):
+            raise SkillError("refused", f"the snapshot was dropped by redaction, which gave {clean!r:.80}")
+        return clean
 
     def _callback(self, name: str, args: Sequence[Any]) -> Any:
         found = self._callbacks()
@@ -73,19 +76,19 @@ class Calls:
         return self._clean(function(*checked_arguments(name, function, args)))
 
     def _callbacks(self) -> dict[str, Callable[..., Any]]:
-        return {**self._base.callbacks(), **self._skill.callbacks()}
+        return {**self._base.callbacks(), **self.skill.callbacks()}
 
     def _names(self) -> tuple[str, ...]:
         return tuple(sorted(self._callbacks()))
 
     def _docs(self) -> str:
-        own = self._skill.callback_docs().strip()
-        shadowed = set(self._skill.callbacks())
+        own = self.skill.callback_docs().strip()
+        shadowed = set(self.skill.callbacks())
         parts = [part for part in (own, self._base.docs(without=shadowed)) if part]
         return str(self._clean("\n\n".join(parts) + "\n"))
 
     def _checks(self) -> tuple[Check, ...]:
-        found = tuple(self._skill.checks())
+        found = tuple(self.skill.checks())
         for check in found:
             if not isinstance(check, Check):
                 raise SkillError("unserializable", f"checks() returned {check!r:.80}; a beamlens.Check is expected")
@@ -93,7 +96,7 @@ class Calls:
         return found
 
     def _facts(self) -> SkillFacts:
-        skill = self._skill
+        skill = self.skill
         return SkillFacts(
             skill.id,
             skill.title,

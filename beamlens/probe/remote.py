@@ -16,6 +16,7 @@ from beamlens.probe.messages import CALLBACK_DOCS, CHECKS, DESCRIBE, NAMES, SNAP
 from beamlens.probe.runner import START, SkillRunner
 from beamlens.probe.specs import skill_spec
 from beamlens.skills.checks import Check
+from beamlens.skills.skill import Skill
 from supervision.errors import AskCycle, MailboxFull, MessageError
 
 __all__ = ["LocalSkill", "RemoteSkill", "SkillAccess"]
@@ -184,6 +185,11 @@ class LocalSkill(_Access):
     def __init__(self, skill: object, *, redact: Redact = unredacted, pid: int | None = None) -> None:
         self._runner = SkillRunner(skill_spec(skill), redact, os.getpid() if pid is None else pid)
         self.name = self._runner.name
+
+    @property
+    def skill(self) -> Skill | None:
+        """The instance; None while it is not started. For tests: its own thread uses it."""
+        return self._runner.skill
 
     def start(self) -> None:
         """Start its collectors now; without this the first call does.

@@ -22,6 +22,7 @@ from beamlens.probe.calls import Calls
 from beamlens.probe.faults import Redact, redacted_error, skill_error, unredacted
 from beamlens.probe.messages import SNAPSHOT, Answer
 from beamlens.probe.specs import SkillSpec
+from beamlens.skills.skill import Skill
 from supervision.future import ReplyFuture
 
 __all__ = ["QUEUE", "SkillRunner"]
@@ -76,6 +77,11 @@ class SkillRunner:
     def name(self) -> str:
         """The skill's name."""
         return self.spec.name
+
+    @property
+    def skill(self) -> Skill | None:
+        """The instance; None while it is not started. For tests: its own thread uses it."""
+        return None if self._calls is None else self._calls.skill
 
     def limit(self, name: str) -> float:
         """Return how many seconds a call may take by the skill's own declaration."""

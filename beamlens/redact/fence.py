@@ -6,8 +6,8 @@ only read. The fence keeps text from posing as another part of the prompt, and f
 
 from __future__ import annotations
 
+import os
 import re
-import secrets
 import unicodedata
 from typing import Final
 
@@ -61,7 +61,7 @@ def fence(text: str, tag: str = "untrusted", longest: int = 50_000) -> str:
     """
     if not _NAME.match(tag):
         raise ValueError(f"tag is {tag!r}; up to 31 lower-case letters, digits and _ are expected")
-    name = f"{tag}-{secrets.token_hex(8)}"
+    name = f"{tag}-{os.urandom(8).hex()}"
     shown = _disarmed(visible(text[:longest]), tag)
     cut = f"\n[cut here: {len(text) - longest} more characters]" if len(text) > longest else ""
     return f"<{name}>\n{shown}{cut}\n</{name}>"

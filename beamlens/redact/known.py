@@ -20,6 +20,7 @@ SHORTEST_OF_ENVIRONMENT: Final = 8
 SHORTEST: Final = 4
 # A coded form shorter than this would turn up by chance.
 _SHORTEST_CODED: Final = 8
+_SHORTEST_LINE: Final = 16
 
 # Defaults that are words: taking them out everywhere would hide much and protect nothing.
 _WORD: Final = re.compile(
@@ -59,9 +60,15 @@ def checked_values(values: Iterable[str]) -> list[str]:
 
 def forms(secrets: Iterable[str]) -> tuple[str, ...]:
     """Return every form of the secrets that is looked for, the longest first."""
-    found = {form for secret in secrets for form in _forms(secret)}
+    found = {form for secret in secrets for part in (secret, *_long_lines(secret)) for form in _forms(part)}
     # What is a part of the mark itself would be replaced again and again.
     return tuple(sorted((form for form in found if form not in REDACTED), key=lambda form: (-len(form), form)))
+
+
+def _long_lines(secret: str) -> list[str]:
+    """Return the lines of a secret that has several, such as a key file: a log shows them one by one."""
+    lines = [line.strip() for line in secret.splitlines()]
+    return [line for line in lines if len(line) >= _SHORTEST_LINE and not line.startswith("-----")] if lines[1:] else []
 
 
 def _forms(secret: str) -> set[str]:

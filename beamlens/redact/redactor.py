@@ -21,6 +21,7 @@ from beamlens.redact.shapes import SHAPES, Shape, goes_on
 __all__ = ["Redactor"]
 
 DEEPEST: Final = 64
+ROUNDS: Final = 4
 _NEITHER: Final = (bool, int, float, complex, type(None), date, time, timedelta, Enum)
 
 _Clean = Callable[[str], str]
@@ -99,7 +100,17 @@ class Redactor:
                 text = sub(text)
             return text
 
-        return clean
+        return lambda text: _settled(text, clean)
+
+
+def _settled(text: str, clean: _Clean) -> str:
+    # A secret may begin right behind another one, and be seen for what it is only when that one is gone.
+    for _ in range(ROUNDS):
+        cleaned = clean(text)
+        if cleaned == text:
+            break
+        text = cleaned
+    return text
 
 
 class _Unknown(TypeError):
@@ -158,14 +169,17 @@ class _Pass:
         done: dict[Any, Any] = {}
         named = self._named_by_value(value)
         for key, item in value.items():
-            hidden = (isinstance(key, str) and self._names.secret(key)) or (named and key == "value")
+            hidden = self._names_secret(key) or (named and key == "value")
             done[_free(self.value(key, depth), done)] = self._hide(item) if hidden else self.value(item, depth)
         return done
 
     def _named_by_value(self, value: Mapping[Any, Any]) -> bool:
         """Tell whether it is `{"name": "password", "value": ...}`."""
-        name = value.get("name", value.get("key"))
-        return "value" in value and isinstance(name, str) and self._names.secret(name)
+        return "value" in value and self._names_secret(value.get("name", value.get("key")))
+
+    def _names_secret(self, name: Any) -> bool:
+        # Also as it reads when it is cleaned: what is taken out of it may have hidden where a word ends.
+        return isinstance(name, str) and (self._names.secret(name) or self._names.secret(self._clean(name)))
 
     def _items(self, items: list[Any] | tuple[Any, ...], depth: int) -> list[Any]:
         if self._is_pair(items):
@@ -174,7 +188,7 @@ class _Pass:
         for item in items:
             is_text = isinstance(item, str)
             done.append(self._hide(item) if is_text and (after_option or in_block) else self.value(item, depth))
-            after_option = is_text and is_option(item, self._names)
+            after_option = is_text and (is_option(item, self._names) or is_option(done[-1], self._names))
             in_block = is_text and goes_on(item, in_block)
         return done
 
@@ -182,8 +196,7 @@ class _Pass:
         """Tell whether it is a name and its secret, as headers are: `("authorization", "...")`."""
         if len(items) != 2 or not isinstance(items[0], str | bytes):
             return False
-        name = items[0] if isinstance(items[0], str) else _decoded(items[0])
-        return self._names.secret(name)
+        return self._names_secret(items[0] if isinstance(items[0], str) else _decoded(items[0]))
 
     def _fields(self, value: Any, depth: int) -> Any:
         changed = {

@@ -62,15 +62,16 @@ def goes_on(line: str, inside: bool) -> bool:
 _PROVIDERS: Final = re.compile(
     r"""
       sk-(?:ant|proj|svcacct|admin|or)-[A-Za-z0-9_-]{8,}+
-    | (?<![A-Za-z0-9_-])sk-[A-Za-z0-9]{16,}+
+    | (?:(?<![A-Za-z0-9_-])|(?<=\\[nrt]))sk-[A-Za-z0-9]{16,}+
     | [rs]k_(?:live|test)_[A-Za-z0-9]{8,}+ | whsec_[A-Za-z0-9+/=]{16,}+
     | gh[pousr]_[A-Za-z0-9]{16,}+ | github_pat_[A-Za-z0-9_]{16,}+ | gl(?:pat|cbt|ptt|rt)-[A-Za-z0-9_-]{16,}+
-    | (?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Za-z0-9])
+    | (?:AKIA|ASIA)[A-Z0-9]{16,}+
     | AIza[A-Za-z0-9_-]{30,}+ | ya29\.[A-Za-z0-9_-]{16,}+ | GOCSPX-[A-Za-z0-9_-]{16,}+
     | xox[abeoprs]-[A-Za-z0-9-]{10,}+ | xapp-[A-Za-z0-9-]{10,}+ | hooks\.slack\.com/services/[A-Za-z0-9/]{10,}+
-    | npm_[A-Za-z0-9]{30,}+ | pypi-[A-Za-z0-9_-]{40,}+ | (?<![A-Za-z0-9])hf_[A-Za-z0-9]{20,}+
+    | npm_[A-Za-z0-9]{30,}+ | pypi-[A-Za-z0-9_-]{40,}+ | (?:(?<![A-Za-z0-9])|(?<=\\[nrt]))hf_[A-Za-z0-9]{20,}+
     | SG\.[A-Za-z0-9_-]{16,64}+\.[A-Za-z0-9_-]{16,}+ | do[opr]_v1_[a-f0-9]{32,}+ | shp(?:at|ca|pa|ss)_[a-fA-F0-9]{32,}+
-    | (?<![A-Za-z0-9])(?:gsk|xai|pplx|nvapi|lsv2|tvly|dckr_pat|sntrys|glsa|hvs|r8)[_.-][A-Za-z0-9_.=+/-]{20,}+
+    | (?:(?<![A-Za-z0-9])|(?<=\\[nrt]))
+      (?:gsk|xai|pplx|nvapi|lsv2|tvly|dckr_pat|sntrys|glsa|hvs|r8)[_.-][A-Za-z0-9_.=+/-]{20,}+
     | AGE-SECRET-KEY-1[A-Z0-9]{16,}+
     """,
     re.VERBOSE,

@@ -125,10 +125,13 @@ def limit_resources(bounds: Bounds, base_bytes: int) -> None:
         "MEMLOCK": 0,
         "MSGQUEUE": 0,
     }
-    for name, most in limits.items():
-        number = getattr(resource, f"RLIMIT_{name}", None)
+    for name, wanted in limits.items():
+        most, number = wanted, getattr(resource, f"RLIMIT_{name}", None)
         if number is None:
             continue
+        hard = resource.getrlimit(number)[1]
+        if hard != resource.RLIM_INFINITY:
+            most = min(most, hard)  # somebody was stricter; to raise a limit is not ours
         try:
             resource.setrlimit(number, (most, most))
         except (OSError, ValueError) as error:

@@ -76,6 +76,16 @@ class Child:
         """Send a frame; OSError when it is gone or does not read for seconds."""
         self.connection.sendall(frame(tag, body))
 
+    def is_idle(self) -> bool:
+        """Tell whether it is there and has nothing to say, as befits a child between two programs."""
+        try:
+            self.connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return self.inbox.is_empty
+        except OSError:
+            return False
+        return False
+
     def kill(self) -> None:
         """End it at once and wait until it is gone."""
         self._process.kill()

@@ -213,14 +213,17 @@ class Session:
     # -- the child -----------------------------------------------------------------------------------
 
     def _ensure_child(self, limits: Limits) -> None:
-        if self._child is not None and (self._served >= _EVALUATIONS_PER_CHILD or limits.memory_bytes > self._memory):
-            self._child.close()
-            self._child = None
+        if self._child is not None and not self._is_fit(self._child, limits):
+            self._kill()
         if self._child is None:
             try:
                 self._begin(limits)
             except SpawnError as error:
                 raise _Failed(_no_child(error)) from error
+
+    def _is_fit(self, child: Child, limits: Limits) -> bool:
+        """Tell whether a child may serve once more; one may have died meanwhile, with its server or of age."""
+        return self._served < _EVALUATIONS_PER_CHILD and limits.memory_bytes <= self._memory and child.is_idle()
 
     def _begin(self, limits: Limits) -> None:
         self._memory = max(limits.memory_bytes, self._limits.memory_bytes)

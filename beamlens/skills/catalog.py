@@ -15,28 +15,28 @@ from beamlens.errors import ConfigurationError
 from beamlens.skills.functions import FunctionSkill
 from beamlens.skills.skill import Skill, check_skill
 
-__all__ = ["address_of", "aliases", "names", "resolve", "skills"]
+__all__ = ["address_of", "aliases", "default_names", "names", "resolve", "skills"]
 
 _SKILLS: Final[dict[str, str]] = {
-    "allocator": "beamlens.skills.allocator:AllocatorSkill",
-    "anomaly": "beamlens.skills.anomaly:AnomalySkill",
-    "asyncio": "beamlens.skills.asyncio:AsyncioSkill",
-    "caches": "beamlens.skills.caches:CachesSkill",
-    "changes": "beamlens.skills.changes:ChangesSkill",
-    "exception": "beamlens.skills.exception:ExceptionSkill",
-    "gc": "beamlens.skills.gc:GcSkill",
-    "http": "beamlens.skills.http:HttpSkill",
-    "locks": "beamlens.skills.locks:LocksSkill",
-    "logger": "beamlens.skills.logger:LoggerSkill",
-    "outbound": "beamlens.skills.outbound:OutboundSkill",
-    "overload": "beamlens.skills.overload:OverloadSkill",
-    "ports": "beamlens.skills.ports:PortsSkill",
-    "sql": "beamlens.skills.sql:SqlSkill",
-    "sup": "beamlens.skills.sup:SupSkill",
-    "system": "beamlens.skills.system:SystemSkill",
-    "tracer": "beamlens.skills.tracer:TracerSkill",
-    "vm": "beamlens.skills.vm:VmSkill",
-    "vm_events": "beamlens.skills.vm_events:VmEventsSkill",
+    "allocator": "beamlens.skills.allocator:Allocator",
+    "anomaly": "beamlens.skills.anomaly:Anomaly",
+    "asyncio": "beamlens.skills.asyncio:Asyncio",
+    "caches": "beamlens.skills.caches:Caches",
+    "changes": "beamlens.skills.changes:Changes",
+    "exception": "beamlens.skills.exception:Exceptions",
+    "gc": "beamlens.skills.gc:Gc",
+    "http": "beamlens.skills.http:Http",
+    "locks": "beamlens.skills.locks:Locks",
+    "logger": "beamlens.skills.logger:Logger",
+    "outbound": "beamlens.skills.outbound:Outbound",
+    "overload": "beamlens.skills.overload:Overload",
+    "ports": "beamlens.skills.ports:Ports",
+    "sql": "beamlens.skills.sql:Sql",
+    "sup": "beamlens.skills.sup:Sup",
+    "system": "beamlens.skills.system:System",
+    "tracer": "beamlens.skills.tracer:Tracer",
+    "vm": "beamlens.skills.vm:Vm",
+    "vm_events": "beamlens.skills.vm_events:VmEvents",
 }
 
 _ALIASES: Final[dict[str, str]] = {
@@ -47,10 +47,18 @@ _ALIASES: Final[dict[str, str]] = {
     "supervisor": "sup",
 }
 
+_CONFIGURED: Final = frozenset(["http", "sql"])
+"""Those that see nothing before the application was told of them."""
+
 
 def names() -> list[str]:
     """Return the ids of the built-in skills that there are, sorted."""
     return sorted(name for name, address in _SKILLS.items() if _exists(address))
+
+
+def default_names() -> list[str]:
+    """Return the ids of the built-in skills that there are and that need no configuration, sorted."""
+    return [name for name in names() if name not in _CONFIGURED]
 
 
 def skills() -> dict[str, str]:
@@ -61,6 +69,11 @@ def skills() -> dict[str, str]:
 def aliases() -> dict[str, str]:
     """Return the ids by the other names that are accepted."""
     return dict(_ALIASES)
+
+
+def canonical_name(name: str) -> str:
+    """Return the id that one of the other names stands for; any other name as it is."""
+    return _ALIASES.get(name, name)
 
 
 def resolve(given: object) -> type[Skill]:

@@ -37,6 +37,7 @@ def _message_refusals(messages: list[Any]) -> Iterator[str]:
     if messages[0].get("role") != "user":
         yield "messages: first message must use the user role"
     open_calls: set[str] = set()
+    used: set[str] = set()
     for place, message in enumerate(messages):
         content = message.get("content")
         blocks = [{"type": "text", "text": content}] if isinstance(content, str) else list(content or ())
@@ -49,7 +50,11 @@ def _message_refusals(messages: list[Any]) -> Iterator[str]:
             yield f"messages.{place}: tool_use ids {sorted(open_calls)} were answered by tool_result ids {results}"
         if [block["type"] for block in blocks[: len(results)]] != ["tool_result"] * len(results):
             yield f"messages.{place}: tool_result blocks must come first"
-        open_calls = {block["id"] for block in blocks if block["type"] == "tool_use"}
+        calls = [block["id"] for block in blocks if block["type"] == "tool_use"]
+        open_calls = set(calls)
+        if len(calls) > len(open_calls) or used & open_calls:
+            yield f"messages.{place}: tool_use ids must be unique"
+        used |= open_calls
     if open_calls:
         yield "messages: the last tool_use has no tool_result"
 

@@ -130,6 +130,8 @@ def promote(link: Link, *, rehearsal: bool = False) -> int:
         actor_class = _find_class(orders)
         if orders.get("module") is not None:
             orders["import_seconds"] = time.perf_counter() - began
+        if "given" in orders:
+            orders["args"], orders["kwargs"] = link.codec.decode(orders["given"])  # type: ignore[misc]
     except BaseException as error:
         link.send([START_FAILED, "error", error])
         return 1

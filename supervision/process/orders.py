@@ -51,8 +51,8 @@ class Orders:
             "main": main_file() if actor_class.__module__ in ("__main__", "__mp_main__") else None,
             "urn": urn,
             "name": name if isinstance(name, str | int) else None,
-            "args": list(args),
-            "kwargs": dict(kwargs),
+            # Packed by themselves: they may hold values that only the class' module makes known.
+            "given": codec.encode([list(args), dict(kwargs)]),
             "environment": _environment(actor_class, args, kwargs),
         }
         self._surroundings: tuple[list[str], frozenset[tuple[str, ...]], int] = ([], frozenset(), -1)

@@ -160,11 +160,7 @@ PROVIDERS = [
 
 @pytest.mark.parametrize("secret", PROVIDERS)
 def test_tokens_of_providers_are_taken_out_wherever_they_stand(secret: str) -> None:
-    assert redact(f"at ({secret}), and\\n{secret}") == f"at ({REDACTED}), and\\n{REDACTED}" or secret[:2] in (
-        "sk",
-        "hf",
-    )
-    assert secret not in redact(f"at ({secret}), and {secret}")
+    assert redact(f"at ({secret}), and\\n{secret}") == f"at ({REDACTED}), and\\n{REDACTED}"
     assert redact({"a": [secret, 5]}) == {"a": [REDACTED, 5]}
 
 
@@ -211,6 +207,12 @@ def test_known_values_come_from_variables_with_telling_names_and_from_urls() -> 
     assert left == f"{REDACTED} {REDACTED} {REDACTED} /home/canary-three short production /srv/canary-four"
 
 
+def test_a_known_secret_of_several_lines_is_known_line_by_line() -> None:
+    key = "-----BEGIN PRIVATE KEY-----\nMIIcanaryMIIcanaryMIIcanary\nshort\n-----END PRIVATE KEY-----"
+    own = Redactor(environment={"TLS_KEY": key})
+    assert own({"log": ["line MIIcanaryMIIcanaryMIIcanary", "short"]}) == {"log": [f"line {REDACTED}", "short"]}
+
+
 def test_the_environment_of_this_process_is_used_unless_another_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOME_API_KEY", "canary-of-the-process")
     assert Redactor()("canary-of-the-process") == REDACTED
@@ -254,7 +256,7 @@ class Login:
     password: str
 
 
-Pair = namedtuple("Pair", ["left", "right"])  # noqa: PYI024 - its type is made of positions
+Pair = namedtuple("Pair", ["left", "right"])
 
 
 def test_other_containers_keep_their_types() -> None:
@@ -353,6 +355,21 @@ def test_hostile_texts_take_time_in_proportion_to_their_length(unit: str) -> Non
     begun = time.perf_counter()
     redact(text)
     assert time.perf_counter() - begun < 15
+
+
+def seconds_of(own: Redactor, text: str) -> float:
+    taken = []
+    for _ in range(3):
+        begun = time.perf_counter()
+        own(text)
+        taken.append(time.perf_counter() - begun)
+    return min(taken)
+
+
+def test_a_pattern_that_begins_again_everywhere_would_be_seen() -> None:
+    text = "eyJ" * 7_000
+    naive = Redactor(patterns=[r"eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+"], environment={})
+    assert seconds_of(naive, text) > 5 * seconds_of(redact, text)
 
 
 def test_many_records_are_done_at_a_megabyte_a_second() -> None:

@@ -11,7 +11,7 @@ import threading
 import pytest
 
 from supervision import ActorDown, ChildSpec, StartError, Supervisor
-from supervision.process import application, child_process
+from supervision.process import application, child_process, open_asks, zygote_process
 from supervision.testing import capture_events, wait_until
 from tests.faults.actors import ExitsInInit, RaisesInOnStart, SlowStart, Subject
 from tests.faults.helpers import Program, alive, answering_pid, own_runtime, state_of, tree_of
@@ -145,6 +145,16 @@ def test_no_zombie_stays_after_many_deaths() -> None:
         answering_pid(tree["a"], other_than=pids[-1])
         wait_until(lambda: not any(state_of(pid) == "Z" for pid in pids[1:]))
         assert not any(map(alive, pids[1:]))
+
+
+def test_without_the_word_to_the_fork_server_a_zombie_would_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(zygote_process.ZygoteProcess, "_have_reaped", lambda self, child: child.tell_status(None))
+    with own_runtime(spares=0), tree_of(ChildSpec(id="a", start=(Subject, (), {}))) as tree:
+        pid = answering_pid(tree["a"])
+        os.kill(pid, signal.SIGKILL)
+        answering_pid(tree["a"], other_than=pid)
+        with pytest.raises(TimeoutError):
+            wait_until(lambda: state_of(pid) != "Z", timeout=0.5)
 
 
 def test_deaths_are_heard_within_milliseconds() -> None:
@@ -304,3 +314,12 @@ def test_an_ask_that_is_open_at_the_death_fails_at_once() -> None:
     with pytest.raises(ActorDown) as down:
         future.get(timeout=2)
     assert down.value.reason.kind == "killed"  # type: ignore[union-attr]
+
+
+def test_were_open_asks_not_failed_who_asked_would_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    ref = Subject.start()
+    future = ref.ask(("sleep", 60.0), block=False)
+    monkeypatch.setattr(open_asks.OpenAsks, "fail_all", lambda self, down: None)
+    os.kill(ref.pid, signal.SIGKILL)  # type: ignore[arg-type]
+    wait_until(lambda: not ref.is_alive())
+    assert not future.wait(0.5)

@@ -47,6 +47,16 @@ def test_the_death_of_the_zygote_is_one_event_and_its_children_live_on() -> None
         assert second != first
 
 
+def test_were_its_death_not_heard_a_start_would_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    with own_runtime(spares=0):
+        assert Subject.start().stop()
+        monkeypatch.setattr(zygote_launcher.ZygoteLauncher, "zygote_gone", lambda self, zygote: None)
+        first = zygote_pid()
+        os.kill(first, signal.SIGKILL)
+        wait_until(lambda: not alive(first))
+        assert not _begin_start().wait(0.7)
+
+
 def test_a_child_that_outlived_its_zygote_is_restarted_when_it_dies() -> None:
     with own_runtime(), tree_of(ChildSpec(id="a", start=(Subject, (), {}))) as tree:
         pid = answering_pid(tree["a"])

@@ -148,7 +148,7 @@ class OpenAICompatible:
             failure = malformed(self._provider, str(error), self._scrub)
         except httpx2.RequestError as error:
             failure = connection_failure(self._provider, error, self._scrub)
-        except Exception as error:  # Google's credentials raise their own
+        except Exception as error:  # such as an address that is none
             text = self._scrub(f"{self._provider}: the request could not be made: {type(error).__name__}: {error}")
             failure = ModelFailure("configuration", text, retryable=False)
         raise ModelError(failure)

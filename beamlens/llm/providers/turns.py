@@ -18,6 +18,7 @@ __all__ = ["Result", "Turn", "turns_of"]
 _EMPTY = "(empty)"
 _NO_RESULT = "(no result of this call is left)"
 _GO_ON = "Go on."
+_LONGEST_ID = 32  # OpenAI takes 40
 _FOREIGN = re.compile(r"[^a-zA-Z0-9_-]")
 
 
@@ -44,55 +45,72 @@ class Turn:
 def turns_of(messages: Sequence[Message]) -> list[Turn]:
     """Return the turns: the user's first and last, alternating, each call answered in the turn after it.
 
+    Ids of calls become unique and are written as every provider takes them.
+
     Args:
         messages: oldest first. Consecutive ones of a side become one turn; a result whose call is gone becomes text.
     """
     turns: list[Turn] = []
+    numbers = _Numbers()
     for message in messages:
         is_user = message.role == "user"
+        if not is_user and not message.text.strip() and message.call is None:
+            continue
         if not turns or turns[-1].is_user != is_user:
             turns.append(Turn(is_user))
-        _add(turns, message)
-    turns = [turn for turn in turns if turn.is_user or turn.texts or turn.calls]
-    return _answered(_framed(_merged(turns)))
-
-
-def _add(turns: list[Turn], message: Message) -> None:
-    turn = turns[-1]
-    if message.call is not None and not turn.is_user:
-        call = message.call
-        turn.calls.append(ToolCall(_plain(call.id), call.name, call.arguments))
-    if message.answers is not None and turn.is_user:
-        number = _plain(message.answers)
-        asked = {call.id for call in turns[-2].calls} if len(turns) > 1 else set()
-        if number in asked - {result.call_id for result in turn.results}:
-            turn.results.append(Result(number, message.text or _EMPTY, message.is_error))
+            if not is_user:
+                numbers.turn()
+        if is_user:
+            _add_users(turns[-1], message, numbers)
         else:
-            turn.texts.append(message.text or _EMPTY)
-    elif message.text.strip():
+            _add_assistants(turns[-1], message, numbers)
+    return _answered(_framed(turns))
+
+
+class _Numbers:
+    """Keep the ids of calls unique, and know which calls of the last turn are open."""
+
+    def __init__(self) -> None:
+        self._used: set[str] = set()
+        self._open: list[tuple[str, str]] = []
+
+    def turn(self) -> None:
+        self._open = []
+
+    def called(self, given: str) -> str:
+        number = plain = _FOREIGN.sub("_", given)[:_LONGEST_ID] or "_"
+        suffix = 1
+        while number in self._used:
+            suffix += 1
+            number = f"{plain}_{suffix}"
+        self._used.add(number)
+        self._open.append((given, number))
+        return number
+
+    def answered(self, given: str) -> str | None:
+        for place, (asked, number) in enumerate(self._open):
+            if asked == given:
+                del self._open[place]
+                return number
+        return None
+
+
+def _add_users(turn: Turn, message: Message, numbers: _Numbers) -> None:
+    text = message.text if message.text.strip() else ""
+    number = numbers.answered(message.answers) if message.answers is not None else None
+    if number is not None:
+        turn.results.append(Result(number, text or _EMPTY, message.is_error))
+    elif text:
+        turn.texts.append(text)
+    turn.images.extend(message.images)
+
+
+def _add_assistants(turn: Turn, message: Message, numbers: _Numbers) -> None:
+    if message.text.strip():
         turn.texts.append(message.text)
-    if turn.is_user:
-        turn.images.extend(message.images)
-
-
-def _plain(number: str) -> str:
-    """Return an id as every provider takes it."""
-    return _FOREIGN.sub("_", number) or "_"
-
-
-def _merged(turns: list[Turn]) -> list[Turn]:
-    """Join neighbours of one side, where an empty turn between them was left out."""
-    merged: list[Turn] = []
-    for turn in turns:
-        if merged and merged[-1].is_user == turn.is_user:
-            last = merged[-1]
-            last.texts += turn.texts
-            last.calls += turn.calls
-            last.results += turn.results
-            last.images += turn.images
-        else:
-            merged.append(turn)
-    return merged
+    if message.call is not None:
+        call = message.call
+        turn.calls.append(ToolCall(numbers.called(call.id), call.name, call.arguments))
 
 
 def _framed(turns: list[Turn]) -> list[Turn]:

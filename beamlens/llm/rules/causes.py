@@ -10,7 +10,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
-__all__ = ["CAUSES", "EFFECTS", "Effect", "effects_between", "hidden_causes", "is_direct", "key_of", "means"]
+__all__ = [
+    "CAUSES",
+    "EFFECTS",
+    "SYMPTOMS",
+    "Effect",
+    "effects_between",
+    "hidden_causes",
+    "is_direct",
+    "key_of",
+    "means",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +65,26 @@ CAUSES: dict[str, str] = {
     "errors": "requests fail",
     "queue_growth": "a queue grows",
 }
+
+# What hardly ever begins by itself: two of these may well have one cause that was not seen.
+SYMPTOMS = frozenset(
+    {
+        "cpu_limit",
+        "crash_loop",
+        "errors",
+        "gc_pressure",
+        "gil_contention",
+        "lock_contention",
+        "log_storm",
+        "loop_blocked",
+        "memory_limit",
+        "overload",
+        "pool_exhausted",
+        "queue_growth",
+        "restart_storm",
+        "slow_requests",
+    }
+)
 
 _ROWS: tuple[tuple[str, str, str], ...] = (
     ("lock_over_io", "lock_contention", "whoever needs the lock waits as long as the input or output takes"),
@@ -184,10 +214,10 @@ def effects_between(cause: str, effect: str) -> tuple[Effect, ...]:
 
 @cache
 def hidden_causes(one: str, other: str) -> tuple[str, ...]:
-    """Return what makes both, in the table's order, where neither makes the other.
+    """Return what makes both, in the table's order, where both are symptoms and neither makes the other.
 
     A changed configuration can make nearly everything, so that it explains nothing here.
     """
-    if one == other or effects_between(one, other) or effects_between(other, one):
+    if one == other or not {one, other} <= SYMPTOMS or is_direct(one, other) or is_direct(other, one):
         return ()
     return tuple(key for key in CAUSES if key != "config_change" and (key, one) in _DIRECT and (key, other) in _DIRECT)

@@ -13,7 +13,7 @@ from beamlens.llm.model import ModelRequest
 from beamlens.llm.rules.conversation import Exchange, exchanges
 from beamlens.llm.rules.correlate import Group, correlate, is_noise
 from beamlens.llm.rules.insights import healthy_insight, insight
-from beamlens.llm.rules.step import Step, steps_left
+from beamlens.llm.rules.step import Step, listed, steps_left
 from beamlens.llm.rules.told import Told, told_of
 from beamlens.llm.rules.words import clean, common, plural, put_value, shorten
 
@@ -47,7 +47,7 @@ class CoordinatorView:
 
     def names(self, field: str) -> list[str]:
         """Return a list of operators' names among the facts; entries may be names or hold them."""
-        given = self.facts.get(field) or ()
+        given = listed(self.facts, field)
         return [
             str(one.get("operator") or one.get("name") or "") if isinstance(one, dict) else str(one) for one in given
         ]
@@ -165,7 +165,7 @@ RULES: tuple[Callable[[CoordinatorView], Step | None], ...] = (
 
 def _view(request: ModelRequest) -> CoordinatorView:
     facts = request.facts
-    insights = [one for one in facts.get("insights") or () if isinstance(one, dict)]
+    insights = [one for one in listed(facts, "insights") if isinstance(one, dict)]
     concluded = frozenset(str(number) for one in insights for number in one.get("notification_ids") or ())
     inbox = [told for told in told_of(facts.get("inbox")) if _is_open(told) or told.id in concluded]
     return CoordinatorView(facts, exchanges(request.messages), steps_left(facts), correlate(inbox), concluded)
@@ -192,7 +192,7 @@ def _unconcluded(view: CoordinatorView) -> list[Group]:
 def _by_relevance(view: CoordinatorView) -> list[str]:
     """Return the operators' names, those first that have to do with the question."""
     question = question_of(view.facts.get("context"))
-    known = [one for one in view.facts.get("operators") or () if isinstance(one, dict) and one.get("name")]
+    known = [one for one in listed(view.facts, "operators") if isinstance(one, dict) and one.get("name")]
 
     def about(one: Mapping[str, Any]) -> int:
         return -common(f"{one['name']} {one.get('title', '')} {one.get('description', '')}".replace("_", " "), question)
@@ -220,7 +220,7 @@ def _named(group: Group) -> str:
 
 
 def _finished(view: CoordinatorView) -> list[str]:
-    ended = [one for one in view.facts.get("completed") or () if isinstance(one, dict)]
+    ended = [one for one in listed(view.facts, "completed") if isinstance(one, dict)]
     return [str(one.get("operator")) for one in ended if one.get("ending", "done") in _ENDED_WELL]
 
 
@@ -232,10 +232,10 @@ def _silent(view: CoordinatorView) -> list[str]:
 def _remarks(view: CoordinatorView) -> str:
     """Return what the reader must know of operators that could not do their work."""
     said, crashed = [], view.names("crashed")
-    for one in view.facts.get("crashed") or ():
+    for one in listed(view.facts, "crashed"):
         name, reason = (one.get("operator"), one.get("reason")) if isinstance(one, dict) else (one, "unknown")
         said.append(f"Operator {name} crashed ({shorten(clean(str(reason)), 200)}).")
-    for one in view.facts.get("completed") or ():
+    for one in listed(view.facts, "completed"):
         if (
             isinstance(one, dict)
             and one.get("ending", "done") not in _ENDED_WELL

@@ -6,15 +6,15 @@ operators see the same cause. What is left over and known to no table is put tog
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Literal
 
-from beamlens.llm.rules.causes import effects_between, hidden_causes, is_direct
+from beamlens.llm.rules.causes import Effect, effects_between, hidden_causes, is_direct
 from beamlens.llm.rules.told import Told
 
-__all__ = ["Group", "correlate", "is_noise"]
+__all__ = ["Group", "correlate", "is_noise", "way"]
 
 _SAME_STORY = 600.0  # seconds between findings that a cause can join
 _SAME_TIME = 30.0  # seconds between findings that nothing else joins
@@ -109,9 +109,26 @@ def _same_process(one: Told, other: Told) -> bool:
     return not one.node or not other.node or one.node == other.node
 
 
+def way(one: Told, other: Told, keys: Collection[str | None]) -> tuple[Effect, ...]:
+    """Return the rows of the table by which one finding makes the other.
+
+    Two rows count only where what is between them was found too, or where the findings share an entity.
+
+    Args:
+        one, other: the findings.
+        keys: the causes that were found beside them.
+    """
+    if one.key is None or other.key is None:
+        return ()
+    rows = effects_between(one.key, other.key)
+    sure = len(rows) < 2 or rows[0].effect in keys or bool(one.entities & other.entities)
+    return rows if sure else ()
+
+
 def _group(members: Sequence[Told]) -> Group:
     ordered = _in_order(members)
-    if any(_makes(one, other) for one in ordered for other in ordered):
+    keys = {one.key for one in members}
+    if any(way(one, other, keys) for one in ordered for other in ordered):
         return Group(ordered, "causal")
     hidden = _hidden(ordered)
     if hidden or any(_is_same(one, two) for one, two in combinations(ordered, 2)):
@@ -130,7 +147,7 @@ def _hidden(ordered: Sequence[Told]) -> str | None:
     return None
 
 
-def _makes(one: Told, other: Told) -> bool:
+def _before(one: Told, other: Told) -> bool:
     return one.key is not None and other.key is not None and bool(effects_between(one.key, other.key))
 
 
@@ -139,8 +156,8 @@ def _in_order(members: Sequence[Told]) -> tuple[Told, ...]:
     left, ordered = list(members), []
 
     def rank(one: Told) -> tuple[bool, int, bool, bool, int, float, str]:
-        is_effect = any(_makes(other, one) for other in left)
-        explains = sum(_makes(one, other) for other in members)
+        is_effect = any(_before(other, one) for other in left)
+        explains = sum(_before(one, other) for other in members)
         return is_effect, -explains, one.key is None, not one.confirmed, -one.severity, one.at, one.id
 
     while left:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from beamlens.llm.rules.causes import Effect, effects_between, means
-from beamlens.llm.rules.correlate import Group
+from beamlens.llm.rules.causes import Effect, means
+from beamlens.llm.rules.correlate import Group, way
 from beamlens.llm.rules.words import plural, shorten
 
 __all__ = ["confidence", "healthy_insight", "insight", "summary"]
@@ -97,11 +97,11 @@ def _where(group: Group) -> str:
 
 def _rows(group: Group) -> list[Effect]:
     """Return the rows of the table that lead from the cause to its effects, each once."""
-    keys = list(dict.fromkeys(one.key for one in group.told if one.key is not None))
+    keys = {one.key for one in group.told}
     rows: dict[Effect, None] = {}
-    for place, effect in enumerate(keys):
-        ways = [effects_between(cause, effect) for cause in keys[:place]]
-        for row in min((way for way in ways if way), key=len, default=()):
+    for place, effect in enumerate(group.told):
+        ways = [way(cause, effect, keys) for cause in group.told[:place]]
+        for row in min((known for known in ways if known), key=len, default=()):
             rows[row] = None
     return list(rows)
 

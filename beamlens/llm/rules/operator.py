@@ -61,10 +61,12 @@ def give_up_blind(view: OperatorView) -> Step | None:
 
 def look(view: OperatorView) -> Step | None:
     """Take the first snapshot, and any after a pause."""
+    if view.left == 0:
+        return None
     last = view.past[-1].call.name if view.past else ""
     if last == "wait" and not (view.settled and not view.continuous):
         return Step("take_snapshot", {}, "Look again.")
-    if not view.seen and last != "take_snapshot" and view.left > 0:
+    if not view.seen and last != "take_snapshot":
         return Step("take_snapshot", {}, "Look first.")
     return None
 

@@ -11,7 +11,7 @@ from beamlens.llm.rules.conditions import is_over_time
 from beamlens.llm.rules.conversation import Exchange, exchanges
 from beamlens.llm.rules.findings import Finding, findings, in_order, needs, still_holds
 from beamlens.llm.rules.moments import Moment, moments
-from beamlens.llm.rules.step import count, steps_left
+from beamlens.llm.rules.step import count, listed, steps_left
 from beamlens.skills.checks import Check, Trend
 
 __all__ = ["CLEAR", "LONGEST_SECONDS", "OperatorView", "view_of"]
@@ -103,7 +103,7 @@ def view_of(request: ModelRequest) -> OperatorView:
     """Read a request of an operator."""
     facts = request.facts
     past = exchanges(request.messages)
-    given = [check for check in facts.get("checks") or () if isinstance(check, Check)]
+    given = [check for check in listed(facts, "checks") if isinstance(check, Check)]
     checks = in_order(given, str(facts.get("reason") or ""))
     continuous = facts.get("mode") == "continuous"
     everything = moments(facts.get("snapshots"))

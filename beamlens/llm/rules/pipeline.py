@@ -10,7 +10,7 @@ from beamlens.llm.model import ModelRequest
 from beamlens.llm.rules.coordinator import question_of
 from beamlens.llm.rules.correlate import correlate
 from beamlens.llm.rules.insights import confidence, insight
-from beamlens.llm.rules.step import Step
+from beamlens.llm.rules.step import Step, listed
 from beamlens.llm.rules.told import told_of
 from beamlens.llm.rules.words import common, plural
 
@@ -39,7 +39,7 @@ def classify(request: ModelRequest) -> Step:
     """Choose the operators that the query names by its words; all of them where it names none."""
     facts = request.facts
     query = _query(facts)
-    known = [one for one in facts.get("operators") or facts.get("skills") or () if isinstance(one, dict | str)]
+    known = [one for one in listed(facts, "operators") or listed(facts, "skills") if isinstance(one, dict | str)]
     named = [(_name(one), common(_about(one), query)) for one in known]
     chosen = [name for name, words in sorted(named, key=lambda one: -one[1]) if words] or [name for name, _ in named]
     asking = query.rstrip().endswith("?") or query.lower().split(" ", 1)[0] in _ASKING
@@ -60,9 +60,9 @@ def synthesize(request: ModelRequest) -> Step:
         told = insight(group)
         lines.append(f"{told['summary']} {told.get('root_cause_hypothesis', '')} Confidence: {confidence(group)}.")
     if not groups:
-        looked = [str(one.get("operator")) for one in facts.get("completed") or () if isinstance(one, dict)]
+        looked = [str(one.get("operator")) for one in listed(facts, "completed") if isinstance(one, dict)]
         lines.append(f"No anomaly found by {plural(len(looked), 'operator')}: {', '.join(looked) or 'nobody looked'}.")
-    for one in facts.get("crashed") or ():
+    for one in listed(facts, "crashed"):
         lines.append(f"Operator {one.get('operator') if isinstance(one, dict) else one} crashed.")
     text = " ".join(" ".join(lines).split())
     return _answered(request, "synthesize", {"answer": text}, text)

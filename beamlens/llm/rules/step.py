@@ -8,7 +8,7 @@ from typing import Any
 
 from beamlens.llm.model import ModelRequest
 
-__all__ = ["Step", "count", "fitted", "steps_left"]
+__all__ = ["Step", "count", "fitted", "listed", "steps_left"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,12 @@ def steps_left(facts: Mapping[str, Any]) -> int:
     if not isinstance(most, int) or most <= 0 or not isinstance(now, int):
         return 1_000_000
     return max(0, most - now - 1)
+
+
+def listed(facts: Mapping[str, Any], name: str) -> list[Any]:
+    """Return a list among the facts; an empty one where there is none."""
+    found = facts.get(name)
+    return list(found) if isinstance(found, list | tuple) else []
 
 
 def count(facts: Mapping[str, Any], name: str, default: float) -> float:

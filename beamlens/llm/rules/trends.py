@@ -78,7 +78,7 @@ def _is_one_way(values: Sequence[float], steps: Sequence[float], flat: float, mo
 
 
 def _came_to_rest(line: Line, flat: float) -> bool:
-    """Tell whether the level has been flat at the end for longer than it ever paused before, and one step and a half."""
+    """Tell whether the level was flat at the end for longer than it ever paused before, and one step and a half."""
     pauses = [0.0]
     for before, after in pairwise(line):
         if abs(after[1] - before[1]) <= flat:

@@ -7,6 +7,7 @@ the operator looked closer.
 from __future__ import annotations
 
 import json
+import math
 import re
 
 __all__ = ["CONFIRMED", "UNKNOWN", "clean", "common", "plural", "put_value", "shorten", "tokens"]
@@ -16,8 +17,8 @@ UNKNOWN = "unknown"
 
 _LONGEST_VALUE = 200
 _COMMON = """
-about context after again alert and any are can could did does for from has have how into its now our please reason see seen
-should tell that the their there they this was were what when where which who why will with you your
+about context after again alert and any are can could did does for from has have how into its now our please reason see
+seen should tell that the their there they this was were what when where which who why will with you your
 """
 _COMMON_WORDS = frozenset(_COMMON.split())
 
@@ -44,13 +45,15 @@ def put_value(value: object, places: int | None = None) -> str:
 
 
 def _number(value: float, places: int | None) -> str:
+    if isinstance(value, float) and not math.isfinite(value):
+        return UNKNOWN
     try:
         if places is not None:
             return f"{value:.{places}f}"
         if isinstance(value, int) or float(value).is_integer():
             return str(int(value)) if abs(value) < 1e15 else f"{value:.4g}"
         return f"{value:.4g}" if abs(value) < 1000 else f"{value:.1f}"
-    except (OverflowError, ValueError):  # an int too long for either, or inf
+    except (OverflowError, ValueError):  # an int too long for either
         return UNKNOWN
 
 

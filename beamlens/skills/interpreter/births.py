@@ -47,7 +47,7 @@ class Births:
                 return
             self._born.clear()
             if self._original is not None and threading.Thread.start is self._wrapper:
-                threading.Thread.start = self._original  # type: ignore[method-assign]
+                threading.Thread.start = self._original  # type: ignore[assignment]
                 self._original = self._wrapper = None
 
     def place(self, thread: threading.Thread) -> Place | None:
@@ -68,15 +68,15 @@ class Births:
         original = threading.Thread.start
         seen = self._seen
 
-        def start(self: threading.Thread) -> None:
+        def start(thread: threading.Thread) -> None:
             """Start the thread."""
             caller = sys._getframe(1)
-            original(self)
-            seen(self, caller)
+            original(thread)
+            seen(thread, caller)
 
         start.__wrapped__ = original  # type: ignore[attr-defined]
         self._original, self._wrapper = original, start
-        threading.Thread.start = start  # type: ignore[method-assign, assignment]
+        threading.Thread.start = start  # type: ignore[assignment]
 
     def _seen(self, thread: threading.Thread, caller: FrameType) -> None:
         if self._users and thread.ident is not None and len(self._born) < _MOST:

@@ -90,6 +90,7 @@ def _moved(series: _Series) -> Growth | None:
 
 def _row(found: Found, moved: Growth | None) -> dict[str, Any]:
     return {
+        "key": found.path,
         "path": found.path,
         "kind": found.kind,
         "items": found.size,

@@ -1,8 +1,8 @@
 """Find large containers by walking from the modules' namespaces, as a reader of the code would name them.
 
 Only what modules, classes, instances, closures and threads' targets hold is followed, a few steps deep, and never
-into a container that is large itself: so the cost does not depend on how many objects there are. No code of the application
-runs: no property, no `__len__`, no `__getattr__`. Keys are never shown, since they may be names or secrets.
+into a container that is large itself: so the cost does not depend on how many objects there are. No code of the
+application runs: no property, no `__len__`, no `__getattr__`. Keys are never shown, since they may be names or secrets.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ _DEPTH: Final = 6
 _LIBRARY_DEPTH: Final = 3
 _CHECK_EVERY: Final = 32
 _MOST_FOUND: Final = 400
+_MOST_THREADS: Final = 64
 _OWN_CODE: Final = (Kind.CLASS, Kind.FUNCTION)
 
 
@@ -120,6 +121,14 @@ def _owner(module: object) -> Owner:
     return owner_of(file) if isinstance(file, str) else "standard" if module.__name__ != "__main__" else "application"
 
 
+def _is_own(kind: type) -> bool:
+    """Say whether a class is this package's, or one of threading's: what they hold is not the application's."""
+    module = kind.__dict__.get("__module__")
+    if not isinstance(module, str) or module.startswith("beamlens.demo"):
+        return False
+    return module == "threading" or module.partition(".")[0] in ("beamlens", "supervision", "pykka")
+
+
 class _Round:
     """Hold the state of one walk."""
 
@@ -133,9 +142,14 @@ class _Round:
 
     def follow_threads(self) -> None:
         """Follow what the threads were given to run."""
-        for thread in threading.enumerate():
-            if not thread.name.startswith("beamlens-"):
-                self._follow(Node(thread, Kind.INSTANCE, None, "<thread>", _DEPTH - 3), _DEPTH)
+        for thread in threading.enumerate()[:_MOST_THREADS]:
+            target = thread.__dict__.get("_target")
+            given = [target, *(thread.__dict__.get("_args") or ())] if target is not None else [thread]
+            for each in given:
+                kind = self._kind(type(each))
+                if kind is not Kind.BORING and id(each) not in self._seen:
+                    self._seen.add(id(each))
+                    self._follow(Node(each, kind, None, "<thread>", _DEPTH - 3), _DEPTH)
 
     def follow(self, module: ModuleType, depth: int) -> bool:
         """Follow one module's names; return False where the time was over."""
@@ -156,15 +170,19 @@ class _Round:
         return time.thread_time() <= self.deadline
 
     def _enqueue(self, queue: deque[Node], node: Node, size: int | None, *, library: bool) -> None:
-        kinds, seen = self._kinds, self._seen
+        seen = self._seen
         for label, value in holders(node, size):
-            kind = kinds.get(type(value))
-            if kind is None:
-                kind = kinds[type(value)] = kind_of_type(type(value))
+            kind = self._kind(type(value))
             if kind is Kind.BORING or kind is Kind.MODULE or id(value) in seen or (library and kind in _OWN_CODE):
                 continue
             seen.add(id(value))
             queue.append(Node(value, kind, node, label, node.depth + 1))
+
+    def _kind(self, given: type) -> Kind:
+        kind = self._kinds.get(given)
+        if kind is None:
+            kind = self._kinds[given] = Kind.BORING if _is_own(given) else kind_of_type(given)
+        return kind
 
     def _describe(self, node: Node, size: int) -> Found:
         ident, kind = id(node.value), type(node.value)

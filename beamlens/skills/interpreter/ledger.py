@@ -10,7 +10,17 @@ from typing import Any, Final, Literal
 from beamlens.skills.interpreter.allocators import Malloc, MallocGauge, Pymalloc, pymalloc_state
 from beamlens.skills.interpreter.procfs import ProcessMemory, process_memory
 
-__all__ = ["Ledger", "Verdict", "described", "entries", "megabytes", "read_ledger", "verdict"]
+__all__ = [
+    "Ledger",
+    "Verdict",
+    "described",
+    "entries",
+    "free_bytes",
+    "free_part",
+    "megabytes",
+    "read_ledger",
+    "verdict",
+]
 
 Verdict = Literal["leak", "fragmentation", "native", "none", "unknown"]
 
@@ -91,7 +101,7 @@ def entries(ledger: Ledger) -> dict[str, int | None]:
     }
 
 
-def verdict(before: Ledger, after: Ledger) -> tuple[Verdict, str]:
+def verdict(before: Ledger, after: Ledger, growing: str | None = None) -> tuple[Verdict, str]:
     """Say what the growth between two ledgers is, and why in a sentence.
 
     Live small blocks that grow are objects that somebody keeps; free memory inside the allocators that grows, or is
@@ -99,12 +109,13 @@ def verdict(before: Ledger, after: Ledger) -> tuple[Verdict, str]:
 
     Args:
         before, after: of one process.
+        growing: a container that keeps growing meanwhile, if one is known.
     """
     if before.process.rss is None or after.process.rss is None:
         return "unknown", "the platform does not tell the resident size"
     grown = after.process.rss - before.process.rss
     old, new = entries(before), entries(after)
-    fragmented = _fragmented(after, new)
+    fragmented = _fragmented(after)
     if grown < max(_GREW, _GREW_PART * before.process.rss):
         return fragmented or ("none", f"resident memory changed by {grown / _MIB:+.1f} MB only")
     changes = {
@@ -114,16 +125,18 @@ def verdict(before: Ledger, after: Ledger) -> tuple[Verdict, str]:
     }
     if after.pymalloc is None or after.malloc is None:
         return "unknown", f"resident memory grew by {grown / _MIB:.1f} MB; {'; '.join(after.missing)}"
-    return _largest(changes, grown)
+    return _largest(changes, grown, growing)
 
 
-def _largest(changes: dict[str, int], grown: int) -> tuple[Verdict, str]:
+def _largest(changes: dict[str, int], grown: int, growing: str | None) -> tuple[Verdict, str]:
     part = f"of {grown / _MIB:.1f} MB growth"
     # A dict or list of many small objects is itself one large block of malloc's, so objects count first.
     if changes["leak"] >= 0.4 * grown:
         return "leak", f"{changes['leak'] / _MIB:.1f} MB {part} are small live objects that somebody keeps"
     if changes["fragmentation"] >= 0.5 * grown:
         return "fragmentation", f"{changes['fragmentation'] / _MIB:.1f} MB {part} are free memory in the allocators"
+    if growing is not None:
+        return "leak", f"{changes['native'] / _MIB:.1f} MB {part} are large objects or buffers, while {growing} grows"
     return "native", (
         f"{changes['native'] / _MIB:.1f} MB {part} are neither small objects nor free memory: native code, or large "
         "buffers such as bytes and arrays"
@@ -135,14 +148,25 @@ def _change(before: dict[str, int | None], after: dict[str, int | None], name: s
     return 0 if old is None or new is None else new - old
 
 
-def _fragmented(ledger: Ledger, now: dict[str, int | None]) -> tuple[Verdict, str] | None:
-    free = (now["pymalloc_free"] or 0) + (now["malloc_free"] or 0)
+def free_bytes(ledger: Ledger) -> int:
+    """Return what the allocators hold free."""
+    now = entries(ledger)
+    return (now["pymalloc_free"] or 0) + (now["malloc_free"] or 0)
+
+
+def free_part(ledger: Ledger) -> float | None:
+    """Return which part of the anonymous memory the allocators hold free, 0 to 1; None if not known."""
     anonymous = ledger.process.anonymous
-    if anonymous is None or free < max(_FREE_LEAST, _FREE_PART * anonymous):
+    if not anonymous or ledger.pymalloc is None or ledger.malloc is None:
         return None
-    return "fragmentation", (
-        f"{free / _MIB:.0f} MB of {anonymous / _MIB:.0f} MB anonymous memory are free inside the allocators"
-    )
+    return min(1.0, free_bytes(ledger) / anonymous)
+
+
+def _fragmented(ledger: Ledger) -> tuple[Verdict, str] | None:
+    free, part = free_bytes(ledger), free_part(ledger)
+    if part is None or part < _FREE_PART or free < _FREE_LEAST:
+        return None
+    return "fragmentation", f"{free / _MIB:.0f} MB, {part:.0%} of the anonymous memory, are free inside the allocators"
 
 
 def described(ledger: Ledger) -> dict[str, Any]:

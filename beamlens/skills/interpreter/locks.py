@@ -6,11 +6,12 @@ import threading
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from statistics import mean
 from types import CodeType, FrameType
 from typing import Any, Final, Literal
 
-from beamlens.skills.interpreter.places import Place, application_place, place_of, stack_of
+from beamlens.skills.interpreter.places import Place, application_place, owner_of, place_of, stack_of
 from beamlens.skills.interpreter.procfs import thread_cpu_ns, thread_syscall
 from beamlens.skills.interpreter.with_locks import Block, called_name, entering, supported, within
 
@@ -22,7 +23,7 @@ _STILL_NS: Final = 500_000
 _DEPTH: Final = 60
 _MOST_THREADS: Final = 300
 _SLEEPS: Final = ("nanosleep", "clock_nanosleep")
-_INSIDE: Final = ("Condition.__enter__", "Semaphore.__enter__", "RLock.acquire")
+_INSIDE: Final = ("Condition.__enter__", "Handler.acquire")  # of threading and logging
 
 HolderState = Literal["io", "sleep", "lock", "running", "unknown"]
 
@@ -88,19 +89,21 @@ class LockHistory:
         waiting: dict[_Lock, list[tuple[int, float, Place]]] = {}
         points: dict[int, _Point] = {}
         for ident, frame in frames.items():
-            point = points[ident] = self._point(ident, frame, threads.get(ident), now)
-            found = _waits_for(frame) if point.since is not None else None
-            if found is not None and point.since is not None:
-                waiting.setdefault(found[0], []).append((ident, now - point.since, found[1]))
+            point = points[ident] = self._point(self._points.get(ident), frame, threads.get(ident), now)
+            if point.since is not None:
+                found = _waits_for(frame)
+                if found is not None:
+                    waiting.setdefault(found[0], []).append((ident, now - point.since, found[1]))
         self._points = points
         seen = tuple(_seen(lock, waiters, frames, threads) for lock, waiters in waiting.items())
         self._ticks.append((now, seen))
 
-    def _point(self, ident: int, frame: FrameType, thread: threading.Thread | None, now: float) -> _Point:
-        before, code, at = self._points.get(ident), frame.f_code, frame.f_lasti
+    @staticmethod
+    def _point(before: _Point | None, frame: FrameType, thread: threading.Thread | None, now: float) -> _Point:
+        code, at = frame.f_code, frame.f_lasti
         if before is None or before.code is not code or before.at != at:
             return _Point(code, at)
-        if _waits_for(frame) is None:
+        if not _may_wait(code) or _asked(frame) is None:
             return before
         cpu = thread_cpu_ns(thread.native_id if thread is not None else None)
         still = before.cpu is None or cpu is None or cpu - before.cpu < _STILL_NS
@@ -132,13 +135,23 @@ class LockHistory:
         return sorted(rows, key=lambda row: -(row["contended_part"] * row["waiting_mean"]))[:limit]
 
 
-def _waits_for(frame: FrameType) -> tuple[_Lock, Place] | None:
-    """Return the lock that a thread stands before, and where; the cost is that of two cached look-ups."""
-    asked: FrameType | None = frame
-    if frame.f_code.co_qualname in _INSIDE:
-        asked = frame.f_back
+@lru_cache(maxsize=8192)
+def _may_wait(code: CodeType) -> bool:
+    # Waiting inside of the standard library is what idle threads do: for a condition, a queue, the end of a thread.
+    return code.co_qualname in _INSIDE or owner_of(code.co_filename) != "standard"
+
+
+def _asked(frame: FrameType) -> tuple[FrameType, Block] | None:
+    """Return the frame that asks for a lock, and the block that it is about to enter; None if it asks for none."""
+    asked = frame.f_back if frame.f_code.co_qualname in _INSIDE else frame
     block = entering(asked) if asked is not None else None
-    return (_lock(asked, block), place_of(asked)) if asked is not None and block is not None else None
+    return (asked, block) if asked is not None and block is not None else None
+
+
+def _waits_for(frame: FrameType) -> tuple[_Lock, Place] | None:
+    """Return the lock that a thread stands before, and the application's line."""
+    found = _asked(frame) if _may_wait(frame.f_code) else None
+    return (_lock(*found), application_place(found[0]) or place_of(found[0])) if found is not None else None
 
 
 def _lock(frame: FrameType, block: Block) -> _Lock:
@@ -212,6 +225,7 @@ def _row(lock: _Lock, seen: list[_Seen], ticks: int) -> dict[str, Any]:
         "lock": f"{lock.scope}: {lock.expression}" if lock.scope else lock.expression,
         "waiting": seen[-1].waiting,
         "waiting_mean": round(mean(each.waiting for each in seen), 2),
+        "waiting_max": max(each.waiting for each in seen),
         "longest_wait_ms": round(max(each.longest for each in seen) * 1e3, 1),
         "contended_part": round(len(seen) / max(1, ticks), 3),
         "looks": ticks,

@@ -64,7 +64,7 @@ class Block:
             "over": self.over,
             "ago_seconds": round(now - self.began, 1),
             "at": place[0].at if place is not None else None,
-            "function": place[0].function if place is not None else None,
+            "func": place[0].function if place is not None else None,
             "doing": self.doing.most_common(1)[0][0] if self.doing else None,
             "looks": self.places.total(),
             "looks_at_this_line": place[1] if place is not None else 0,
@@ -164,7 +164,7 @@ def _usual(blocks: Iterable[Block]) -> dict[str, Any] | None:
     place, milliseconds = time_at.most_common(1)[0]
     return {
         "at": place.at,
-        "function": place.function,
+        "func": place.function,
         "doing": doing[place].most_common(1)[0][0] if doing[place] else None,
         "part": round(min(1.0, milliseconds / 1e3 / total), 3),
         "ms": milliseconds,

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from beamlens.skills.interpreter.allocators import MallocGauge, pymalloc_state
 from beamlens.skills.interpreter.census import take_census
-from beamlens.skills.interpreter.ledger import Ledger, described, megabytes, read_ledger, verdict
+from beamlens.skills.interpreter.ledger import Ledger, described, free_bytes, free_part, megabytes, read_ledger, verdict
 from beamlens.skills.interpreter.procfs import process_memory
 from beamlens.skills.interpreter.trend import Growth, growth
 
@@ -19,6 +19,7 @@ _LEAST_SECONDS: Final = 8.0
 _POINTS: Final = 120
 _MIB: Final = 1 << 20
 _LEDGERS: Final = 10
+_FRAGMENTED: Final = 0.5
 _LEDGER_SECONDS: Final = 30.0
 
 
@@ -56,17 +57,36 @@ class MemoryHistory:
             "shared_mb": megabytes(process.shared),
             "swap_mb": megabytes(process.swap),
             "blocks": sys.getallocatedblocks(),
+            **self._free(),
             **_moved("rss_growth", rss, _MIB, "mb"),
             **_moved("blocks_growth", blocks, 1, "count"),
         }
 
-    def ledger(self) -> dict[str, Any]:
-        """Return what the memory is made of, what grew since the oldest ledger kept, and the verdict."""
+    def _free(self) -> dict[str, Any]:
+        """Return what the allocators held free at the last ledger, and since when that has been most of the memory."""
+        kept = list(self._ledgers)
+        parts = [(each.when, free_part(each)) for each in kept]
+        if not parts or parts[-1][1] is None:
+            return {"allocator_free_mb": None, "allocator_free_part": None, "fragmented_seconds": None}
+        mostly = [part is not None and part >= _FRAGMENTED for _, part in parts]
+        since = next((when for at, (when, _) in enumerate(parts) if all(mostly[at:])), parts[-1][0])
+        return {
+            "allocator_free_mb": megabytes(free_bytes(kept[-1])),
+            "allocator_free_part": round(parts[-1][1], 3),
+            "fragmented_seconds": round(parts[-1][0] - since, 1),
+        }
+
+    def ledger(self, growing: str | None = None) -> dict[str, Any]:
+        """Return what the memory is made of, what grew since the oldest ledger kept, and the verdict.
+
+        Args:
+            growing: a container that keeps growing, if one is known: then large objects are kept, too, not only small.
+        """
         after = read_ledger(self._gauge)
         kept = list(self._ledgers)
         before = kept[0] if kept else after
         census, refusal = take_census()
-        said, why = verdict(before, after)
+        said, why = verdict(before, after, growing)
         old, new = described(before), described(after)
         return {
             "rss_mb": megabytes(after.process.rss),

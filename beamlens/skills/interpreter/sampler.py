@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from beamlens.skills.interpreter.births import births
 from beamlens.skills.interpreter.container_history import ContainerHistory
+from beamlens.skills.interpreter.cpu import CpuHistory
 from beamlens.skills.interpreter.gil import GilGauge
 from beamlens.skills.interpreter.locks import LockHistory
 from beamlens.skills.interpreter.loops import LoopWatch
@@ -41,6 +42,7 @@ class Sampler:
         self.locks = LockHistory()
         self.loops = LoopWatch()
         self.gil = GilGauge()
+        self.cpu = CpuHistory()
         self._walking = threading.Lock()
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
@@ -110,6 +112,7 @@ class Sampler:
     def _seldom(self, now: float) -> None:
         if now >= self._next_second:
             began = time.thread_time()
+            self._guarded(lambda: self.cpu.look(now))
             self._guarded(lambda: self.memory.look(now))
             self._guarded(lambda: self.threads.look(now))
             self._next_second = now + max(_SECOND, (time.thread_time() - began) * _WALK_PART)

@@ -151,8 +151,9 @@ def _look(
 def _busy(profile: Profile, ident: int, native: int | None, clocks: dict[int, int], step: float) -> bool:
     used = thread_cpu_ns(native)
     if used is None:
-        profile.weighed = False
-        return True
+        # Only where this platform has no such clocks at all; else the thread has just begun or ended.
+        profile.weighed = profile.weighed and thread_cpu_ns(threading.get_native_id()) is not None
+        return not profile.weighed
     before = clocks.get(ident)
     clocks[ident] = used
     return before is not None and used - before > step * 1e9 * _BUSY_PART

@@ -122,7 +122,12 @@ def _expression(instructions: Sequence[dis.Instruction], at: int) -> str:
 
 def entering(frame: FrameType) -> Block | None:
     """Return the block that a frame is about to enter, if it stands there."""
-    return next((block for block in lock_blocks(frame.f_code) if block.enters == frame.f_lasti), None)
+    return _entered_at(frame.f_code, frame.f_lasti)
+
+
+@lru_cache(maxsize=8192)
+def _entered_at(code: CodeType, offset: int) -> Block | None:
+    return next((block for block in lock_blocks(code) if block.enters == offset), None)
 
 
 def within(frame: FrameType) -> tuple[Block, ...]:

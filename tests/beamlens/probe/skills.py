@@ -72,7 +72,7 @@ class Hanging(Named):
     """Hang where it is told to, until the gate opens."""
 
     id = "hanging"
-    snapshot_seconds = 0.2
+    snapshot_seconds = 10.0
     callback_seconds = 0.3
 
     def __init__(self, gate: threading.Event, where: str = "hang", entered: threading.Event | None = None) -> None:

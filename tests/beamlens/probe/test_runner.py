@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +18,7 @@ from beamlens.probe.faults import unredacted
 from beamlens.probe.messages import Answer
 from beamlens.probe.runner import QUEUE, SkillRunner
 from beamlens.probe.specs import SkillSpec
+from beamlens.redact import Redactor
 from supervision.testing import capture_events, wait_until
 from tests.beamlens.probe.skills import BrokenStart, BrokenStop, Good, Hanging, Wrong
 
@@ -267,7 +270,7 @@ def test_wrong_constructor_arguments_are_a_typed_error(make: Make) -> None:
 @pytest.mark.parametrize("where", ["init", "start"])
 def test_a_start_that_hangs_is_given_up(make: Make, gate: threading.Event, where: str) -> None:
     runner = make(Hanging, gate=gate, where=where)
-    assert error(runner, "snapshot").kind == "timeout"
+    assert error(runner, "snapshot", seconds=0.2).kind == "timeout"
     gate.set()
     wait_until(lambda: not runner._stuck)
     assert answer(runner, "snapshot") == {"fine": True}
@@ -343,3 +346,47 @@ def _kind(future: Any) -> str:
     with pytest.raises(SkillError) as raised:
         future.get(timeout=SECONDS)
     return raised.value.kind
+
+
+def test_a_snapshot_that_redaction_dropped_is_none(make: Make) -> None:
+    failure = error(make(Good, lambda value: "[dropped]"), "snapshot")
+    assert failure.kind == "refused"
+
+
+def test_the_projects_own_redactor_fits(make: Make) -> None:
+    redactor = Redactor(values=["hunter2"], environment={})
+    assert "hunter2" not in str(answer(make(Good, redactor.redact), "good_secret"))
+    assert "hunter2" not in error(make(Wrong, redactor.redact), "wrong_raise").text
+
+
+# ---- forked copies of the application
+
+FORKED = """
+import os, threading
+from beamlens.errors import SkillError
+from beamlens.probe.remote import LocalSkill
+from tests.beamlens.probe.skills import Hanging
+
+def kind_of(skill):
+    try:
+        skill.call("hanging_hang")
+    except SkillError as error:
+        return error.kind
+
+gate = threading.Event()
+with LocalSkill((Hanging, {"gate": gate})) as skill:
+    skill.snapshot()
+    pid = os.fork()
+    if not pid:
+        fresh = LocalSkill((Hanging, {"gate": threading.Event()}))
+        os._exit(0 if kind_of(fresh) == "timeout" else 1)
+    print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), kind_of(skill))
+    gate.set()
+"""
+
+
+def test_deadlines_hold_in_a_forked_copy_of_the_application_too() -> None:
+    found = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", FORKED], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert found.stdout.split() == ["0", "timeout"]

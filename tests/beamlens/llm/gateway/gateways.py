@@ -134,13 +134,13 @@ class FakeGateway(Gateway):
 class Operator(ProcessActor):
     """Asks a gateway from a process of its own, as operators do."""
 
-    def __init__(self, gateway: Any, scrubbed: tuple[str, ...] = ()) -> None:
+    def __init__(self, gateway: Any, scrubbed: tuple[str, ...] = (), owning: bool = True) -> None:
         super().__init__()
         from beamlens.llm.client import ModelClient
         from beamlens.llm.environment import scrub
 
         scrub(scrubbed)
-        self._client = ModelClient(gateway, "operator:vm", "run-1")
+        self._client = ModelClient(gateway, "operator:vm", "run-1", owner=self.actor_ref if owning else None)
 
     def on_receive(self, message: Any) -> Any:
         if message == "environ":

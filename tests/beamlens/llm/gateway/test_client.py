@@ -17,7 +17,7 @@ from beamlens.errors import ModelError
 from beamlens.llm.client import ModelClient
 from beamlens.llm.model import ModelFailure, ModelReply
 from beamlens.llm.usage import UsageQuery
-from supervision import Supervisor
+from supervision import ActorDown, Supervisor
 from supervision.testing import wait_until
 from tests.beamlens.llm.gateway.conftest import Starter
 from tests.beamlens.llm.gateway.gateways import SECONDS, FakeGateway, Operator, asking
@@ -181,3 +181,40 @@ def test_an_operator_asks_from_its_own_process(gateway: Any) -> None:
         assert operator.ask(asking("hello from afar", timeout=10.0), timeout=SECONDS).text == "hello from afar"
     finally:
         operator.stop(timeout=SECONDS)
+
+
+def die_while_asking(gateway: Any, tmp_path: Path, *, owning: bool) -> None:
+    operator = Operator.start(gateway, owning=owning)
+    assert operator.ask(asking(), timeout=SECONDS).text == "hello"
+    answer = operator.ask(asking("wait gate"), block=False)
+    wait_until((tmp_path / "gate.waiting").exists)
+    assert operator.pid is not None
+    os.kill(operator.pid, signal.SIGKILL)
+    with pytest.raises(ActorDown):
+        answer.get(timeout=SECONDS)
+
+
+def test_requests_of_an_actor_that_died_are_given_up(gateway: Any, tmp_path: Path) -> None:
+    die_while_asking(gateway, tmp_path, owning=True)
+    wait_until((tmp_path / "gate.cancelled").exists, timeout=SECONDS)
+    wait_until(lambda: gateway.ask(UsageQuery(), timeout=SECONDS).in_flight == 0)
+    assert ModelClient(gateway).complete(asking()).text == "hello"
+
+
+def test_those_of_others_go_on(gateway: Any, tmp_path: Path) -> None:
+    other = Asking(lambda: ModelClient(gateway).complete(asking("wait other")))
+    wait_until((tmp_path / "other.waiting").exists)
+    die_while_asking(gateway, tmp_path, owning=True)
+    wait_until((tmp_path / "gate.cancelled").exists, timeout=SECONDS)
+    (tmp_path / "other").touch()
+    other.wait()
+    assert other.answer is not None
+
+
+def test_without_an_owner_they_run_on(gateway: Any, tmp_path: Path) -> None:
+    """Negative control."""
+    die_while_asking(gateway, tmp_path, owning=False)
+    assert gateway.ask(UsageQuery(), timeout=SECONDS).in_flight == 1
+    assert not (tmp_path / "gate.cancelled").exists()
+    (tmp_path / "gate").touch()
+    wait_until(lambda: gateway.ask(UsageQuery(), timeout=SECONDS).in_flight == 0)

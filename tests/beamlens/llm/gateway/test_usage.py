@@ -83,12 +83,13 @@ def restarted(gateway: Any) -> None:
 def test_limits_hold_over_a_crash_where_a_tally_is_kept(tmp_path: Path, kept: bool) -> None:
     """With `kept` false it is the negative control: the new gateway knows nothing."""
     arguments = ({"place": str(tmp_path)}, Budget(calls_per_run=2))
-    tree = Supervisor.start([{"id": "gateway", "start": (FakeGateway, arguments)}])
-    try:
-        with UsageTally(tree["gateway"] if kept else None) as tally:
+    with UsageTally() as tally:
+        tree = Supervisor.start([{"id": "gateway", "start": (FakeGateway, arguments)}])
+        tally.gateway = tree["gateway"] if kept else None
+        try:
             crash_after_two_calls(tree["gateway"], tally, kept)
-    finally:
-        tree.stop()
+        finally:
+            tree.stop()
 
 
 def crash_after_two_calls(gateway: Any, tally: UsageTally, kept: bool) -> None:

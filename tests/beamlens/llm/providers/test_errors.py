@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import UTC, datetime
 from typing import Any
 
@@ -160,7 +161,7 @@ def test_every_conversation_becomes_one_that_servers_take(messages: list[Message
     said = [text for turn in turns for text in turn.texts] + [it.text for turn in turns for it in turn.results]
     for message in messages:
         assert not message.text.strip() or message.text in said
-    for before, after in zip(turns, turns[1:], strict=False):
+    for before, after in itertools.pairwise(turns):
         assert sorted(call.id for call in before.calls) == sorted(it.call_id for it in after.results)
     for turn in turns:
         assert turn.texts or turn.calls or turn.results or turn.images

@@ -62,7 +62,7 @@ def test_the_conversation_is_sent_in_turns() -> None:
 def test_each_preset_has_its_address_header_and_fields() -> None:
     with StubOpenAI() as stub:
         stub.always(tool_completion("done"))
-        for provider, options, header in (
+        cases: tuple[tuple[str, dict[str, Any], str], ...] = (
             ("openrouter", {"api_key_env": "OPENAI_API_KEY"}, "authorization"),
             ("together", {"api_key_env": "OPENAI_API_KEY"}, "authorization"),
             ("google-ai", {}, "authorization"),
@@ -70,7 +70,8 @@ def test_each_preset_has_its_address_header_and_fields() -> None:
             ("vertex-ai", {"api_key_env": "OPENAI_API_KEY"}, "authorization"),
             ("aws-bedrock", {"api_key_env": "OPENAI_API_KEY"}, "authorization"),
             ("openai-generic", {"model": "m", "api_key_env": "OPENAI_API_KEY", "key_header": "x-my-key"}, "x-my-key"),
-        ):
+        )
+        for provider, options, header in cases:
             reply(model_for(provider, f"{stub.url}/v1", **options))
             sent = stub.requests[-1]
             assert KEY in sent.headers[header], provider

@@ -69,12 +69,12 @@ def test_a_leak_is_found_drilled_into_and_told_once_with_its_evidence() -> None:
     [told] = completion.notifications
     assert (told.anomaly_type, told.severity, told.cause) == ("memory_growth", "warning", "cache_growth")
     assert [snapshot.id for snapshot in told.snapshots] == [run.snapshots[0].id, run.snapshots[-1].id]
-    assert told.observation == "memory grew from 100.4 to 232.8 MB in 6.6 s"
+    assert told.observation == "memory grew from 100.4 to 232.4 MB in 6.6 s"
     assert told.entities == ("shop/cache.py:12",)
     assert told.hypothesis == "shop.cache keeps what it is given"
     assert told.remedy == "Bound shop.cache."
     assert CONFIRMED in told.context
-    assert told.context.startswith("671 requests were served. Seen in 6 snapshots over 6.6 s.")
+    assert told.context.startswith("668 requests were served. Seen in 6 snapshots over 6.6 s.")
     assert run.states == ["observing", "warning"]
     assert run.names()[:3] == ["think", "take_snapshot", "wait"]
     assert run.names()[-4:] == ["execute", "set_state", "send_notification", "done"]

@@ -1,4 +1,4 @@
-"""The thread on which an operator's runs are performed, one after another."""
+"""The thread on which an actor's runs are performed, one after another."""
 
 from __future__ import annotations
 
@@ -6,36 +6,47 @@ import queue
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any, Generic, Protocol, TypeVar
 
 from beamlens.agent.control import Control
-from beamlens.domain import Completion
-from beamlens.operator.findings import Findings
 from supervision import ReplyFuture
 
-__all__ = ["Job", "Worker"]
+__all__ = ["Job", "Standing", "Worker"]
 
 _REMEMBERED = 32
 
 
+class Standing(Protocol):
+    """Say where a run stands: new, or restored after a crash."""
+
+    @property
+    def run_id(self) -> str:
+        """Return the run's trace id."""
+        ...
+
+
+S = TypeVar("S", bound=Standing)
+
+
 @dataclass(slots=True)
-class Job:
+class Job(Generic[S]):
     """A run that waits or is on, and who waits for its end."""
 
-    findings: Findings
+    standing: S
     control: Control
     waiting: list[ReplyFuture] = field(default_factory=list)
 
     @property
     def run_id(self) -> str:
         """Return the run's trace id."""
-        return self.findings.invoke.run_id
+        return self.standing.run_id
 
 
-class Worker:
+class Worker(Generic[S]):
     """Perform jobs in the order in which they came. Methods: any thread.
 
     Args:
-        perform: performs a job and returns its completion; what it raises is the end of this process.
+        perform: performs a job and returns its outcome; what it raises is the end of this process.
         failed: hears what `perform` raised.
         begin: called first, on the worker's thread: puts runs here that a crash interrupted.
         idle: called, with the seconds to wait at most for the next job, whenever there is none; may take its time.
@@ -43,7 +54,7 @@ class Worker:
 
     def __init__(
         self,
-        perform: Callable[[Job], Completion],
+        perform: Callable[[Job[S]], Any],
         failed: Callable[[BaseException], None],
         begin: Callable[[], None],
         idle: Callable[[], float | None],
@@ -53,9 +64,9 @@ class Worker:
         self._begin = begin
         self._idle = idle
         self._lock = threading.Lock()
-        self._jobs: dict[str, Job] = {}
-        self._queue: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
-        self._ended: dict[str, Completion] = {}
+        self._jobs: dict[str, Job[S]] = {}
+        self._queue: queue.SimpleQueue[Job[S] | None] = queue.SimpleQueue()
+        self._ended: dict[str, Any] = {}
         self._ready = threading.Event()
         self._early: list[Callable[[], None]] = []
         self._closed = False
@@ -68,20 +79,20 @@ class Worker:
     def close(self) -> None:
         """Cancel all runs and end the thread, once it can."""
         self._closed = True
-        self.cancel(None, "the operator stops")
+        self.cancel(None, "the process stops")
         self._queue.put(None)
 
     # -- jobs -----------------------------------------------------------------------------------
 
-    def submit(self, findings: Findings, control: Control, waiting: ReplyFuture | None = None) -> None:
+    def submit(self, standing: S, control: Control, waiting: ReplyFuture | None = None) -> None:
         """Put a run into the queue; if it is there already, wait for that one."""
-        run_id = findings.invoke.run_id
+        run_id = standing.run_id
         with self._lock:
             ended = self._ended.get(run_id)
             job = self._jobs.get(run_id)
             if ended is None:
                 if job is None:
-                    job = self._jobs[run_id] = Job(findings, control)
+                    job = self._jobs[run_id] = Job(standing, control)
                     self._queue.put(job)
                 if waiting is not None:
                     job.waiting.append(waiting)
@@ -166,12 +177,12 @@ class Worker:
                 return
             self._do(job)
 
-    def _do(self, job: Job) -> None:
-        completion = self._perform(job)
+    def _do(self, job: Job[S]) -> None:
+        outcome = self._perform(job)
         with self._lock:
             self._jobs.pop(job.run_id, None)
-            self._ended[job.run_id] = completion
+            self._ended[job.run_id] = outcome
             while len(self._ended) > _REMEMBERED:
                 self._ended.pop(next(iter(self._ended)))
         for waiting in job.waiting:
-            waiting.succeed(completion)
+            waiting.succeed(outcome)
