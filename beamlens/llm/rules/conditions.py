@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 from beamlens.llm.rules.moments import Moment, Point, series
-from beamlens.llm.rules.paths import MISSING, find, look, number, put, stars
+from beamlens.llm.rules.paths import MISSING, look, number, put, stars
 from beamlens.llm.rules.trends import keeps_growing
 from beamlens.skills.checks import Condition, Pattern, Rate, Threshold, Trend
 
@@ -106,7 +106,7 @@ Test = Callable[[Moment, tuple[str, ...], object], dict[str, str] | None]
 
 def _held(path: str, seen: Sequence[Moment], times: int, anywhere: bool, test: Test) -> tuple[Match, ...]:
     """Return the latest run of `times` snapshots in which `test` holds, for each item."""
-    tables = [{found.keys: found.value for found in find(moment.data, path)} for moment in seen]
+    tables = [{found.keys: found.value for found in moment.find(path)} for moment in seen]
     results: dict[tuple[str, ...], Match] = {}
     ends = range(len(seen), times - 1, -1) if anywhere else [len(seen)] if len(seen) >= times else []
     for end in ends:

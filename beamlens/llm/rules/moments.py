@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from beamlens.llm.rules.paths import find, number
+from beamlens.llm.rules.paths import Found, find, number
 
 __all__ = ["Moment", "Point", "moments", "seconds_of", "series"]
 
@@ -18,6 +18,14 @@ class Moment:
     id: str
     at: float | None
     data: object
+    _known: dict[str, tuple[Found, ...]] = field(default_factory=dict, repr=False, compare=False)
+
+    def find(self, path: str) -> tuple[Found, ...]:
+        """Return every value that `path` leads to; looked for once, since many checks ask for the same."""
+        found = self._known.get(path)
+        if found is None:
+            found = self._known[path] = find(self.data, path)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +64,7 @@ def series(seen: Iterable[Moment], path: str) -> dict[tuple[str, ...], list[Poin
     for moment in seen:
         if moment.at is None:
             continue
-        for found in find(moment.data, path):
+        for found in moment.find(path):
             value = number(found.value)
             if value is not None:
                 lines.setdefault(found.keys, []).append(Point(moment.at, value, moment.id))

@@ -63,8 +63,9 @@ def look(view: OperatorView) -> Step | None:
     """Take the first snapshot, and any after a pause."""
     if view.left == 0:
         return None
+    # After a wait nothing is judged: a snapshot is what was waited for.
     last = view.past[-1].call.name if view.past else ""
-    if last == "wait" and not (view.settled and not view.continuous):
+    if last == "wait" and (view.continuous or view.left > _TO_FINISH):
         return Step("take_snapshot", {}, "Look again.")
     if not view.seen and last != "take_snapshot":
         return Step("take_snapshot", {}, "Look first.")
@@ -226,9 +227,11 @@ def _recent(view: OperatorView) -> Sequence[Finding]:
     """Return what held in any of the last 3 snapshots; what was told and comes and goes is not over."""
     if not view.continuous:
         return view.found
+    names = {kind for kind, _ in _told(view)} | {str(sent.get("anomaly_type")) for sent in view.sent}
+    told = [check for check in view.checks if check.name in names]
     found: dict[tuple[str, str], Finding] = {}
     for end in range(max(1, len(view.seen) - CLEAR + 1), len(view.seen) + 1):
-        for finding in findings(view.checks, view.seen[:end], settled=True, anywhere=False):
+        for finding in findings(told, view.seen[:end], settled=True, anywhere=False):
             found[finding.identity] = finding
     return list(found.values())
 

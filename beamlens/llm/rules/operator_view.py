@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from beamlens.llm.model import ModelRequest
@@ -23,9 +24,9 @@ _RESERVE = 10  # steps that a run on demand keeps for what it finds
 _LATER = 15.0  # seconds at most until change over time is looked at once more
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class OperatorView:
-    """What is known at one step.
+    """What is known at one step. What the checks say is judged only where a rule asks for it.
 
     Args:
         facts: of the request.
@@ -33,11 +34,8 @@ class OperatorView:
         checks: the most important first.
         seen: the snapshots that are judged: of this run; of all time where the operator runs without an end.
         everything: all snapshots that there are.
-        found: what holds.
         left: steps that may follow this one.
         planned: snapshots that this run wants.
-        settled: whether it has them, or can have no more.
-        again: whether a change over time was found, and is looked at once more, later, before it is believed.
         sent: the notifications of this run.
     """
 
@@ -46,11 +44,8 @@ class OperatorView:
     checks: Sequence[Check]
     seen: Sequence[Moment]
     everything: Sequence[Moment]
-    found: Sequence[Finding]
     left: int
     planned: int
-    settled: bool
-    again: bool
     sent: Sequence[Mapping[str, Any]]
 
     @property
@@ -62,6 +57,40 @@ class OperatorView:
     def state(self) -> str:
         """Return the state that the operator is in."""
         return str(self.facts.get("state", "healthy"))
+
+    @cached_property
+    def found(self) -> Sequence[Finding]:
+        """Return what holds."""
+        return [one for one in self._held if not _is_change(one)] if self.again else self._held
+
+    @property
+    def settled(self) -> bool:
+        """Tell whether the run has the snapshots that it wants, or can have no more."""
+        return self._complete and not self.again
+
+    @cached_property
+    def again(self) -> bool:
+        """Tell whether a change over time was found, and is looked at once more, later, before it is believed."""
+        once = self._complete and not self.continuous and len(self.seen) <= self.planned
+        return once and self.left > self._reserve - 2 and any(map(_is_change, self._held))
+
+    @property
+    def _complete(self) -> bool:
+        return len(self.seen) >= self.planned or self.left <= self._reserve
+
+    @property
+    def _reserve(self) -> int:
+        most = self.facts.get("max_iterations")
+        return min(_RESERVE, most // 3) if isinstance(most, int) and most > 0 else _RESERVE
+
+    @cached_property
+    def _held(self) -> list[Finding]:
+        if not self.seen:
+            return []
+        found = findings(self.checks, self.seen, settled=self._complete, anywhere=not self.continuous)
+        if self.continuous:  # a change must hold twice
+            return [one for one in found if not _is_change(one) or still_holds(one, self.seen[:-1])]
+        return found + _slow(self.checks, self.everything, found) if self._complete else found
 
     @property
     def pause(self) -> float:
@@ -105,29 +134,15 @@ def view_of(request: ModelRequest) -> OperatorView:
     past = exchanges(request.messages)
     given = [check for check in listed(facts, "checks") if isinstance(check, Check)]
     checks = in_order(given, str(facts.get("reason") or ""))
-    continuous = facts.get("mode") == "continuous"
     everything = moments(facts.get("snapshots"))
-    run = everything if continuous else _of_run(everything, request, past)
-    left = steps_left(facts)
-    most = facts.get("max_iterations")
-    reserve = min(_RESERVE, most // 3) if isinstance(most, int) and most > 0 else _RESERVE
-    planned = min(max(1, needs(checks)[0]), _KEPT)
-    settled = len(run) >= planned or left <= reserve
-    found = _found(checks, run, everything, settled, continuous) if run else []
-    again = settled and not continuous and len(run) <= planned and left > reserve - 2 and any(map(_is_change, found))
-    if again:
-        settled, found = False, [finding for finding in found if not _is_change(finding)]
     return OperatorView(
         facts,
         past,
         checks,
-        run,
+        everything if facts.get("mode") == "continuous" else _of_run(everything, request, past),
         everything,
-        found,
-        left,
-        planned,
-        settled,
-        again,
+        steps_left(facts),
+        min(max(1, needs(checks)[0]), _KEPT),
         _of_this_run(facts.get("notifications"), request.run_id),
     )
 
@@ -137,15 +152,6 @@ def _of_run(everything: Sequence[Moment], request: ModelRequest, past: Sequence[
     named = [moment for moment in everything if any(moment.id in message.text for message in request.messages)]
     taken = sum(exchange.call.name == "take_snapshot" and exchange.succeeded for exchange in past)
     return named if named or not taken else everything[-taken:]
-
-
-def _found(
-    checks: Sequence[Check], run: Sequence[Moment], everything: Sequence[Moment], settled: bool, continuous: bool
-) -> list[Finding]:
-    found = findings(checks, run, settled=settled, anywhere=not continuous)
-    if continuous:  # a change must hold twice
-        return [one for one in found if not _is_change(one) or still_holds(one, run[:-1])]
-    return found + _slow(checks, everything, found) if settled else found
 
 
 def _is_change(finding: Finding) -> bool:
