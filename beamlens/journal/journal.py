@@ -10,9 +10,9 @@ from typing import Any, Final
 
 import pykka
 
+from beamlens.domain import Notification
 from beamlens.journal.store import JournalStore
 from beamlens.llm.usage import Past, UsageTally
-from beamlens.operator.messages import RunNotified
 from beamlens.parts import Parts
 from supervision import Registry, wire_value
 
@@ -118,7 +118,7 @@ class Journal(pykka.ThreadingActor):
             return self._store.outcome(message.run_id)
         if isinstance(message, Past):
             return self._remind(message)
-        if isinstance(message, RunNotified):
+        if isinstance(getattr(message, "notification", None), Notification):
             self._listeners.tell(message.run_id, message)
         return None
 

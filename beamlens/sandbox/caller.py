@@ -42,10 +42,11 @@ class ThreadCaller:
         """
         if seconds is None:
             return _outcome(function, arguments)
-        if self._jobs is None:
-            self._begin()
-        assert self._jobs is not None
-        self._jobs.put((contextvars.copy_context(), function, arguments))
+        try:
+            jobs = self._jobs or self._begin()
+        except RuntimeError as error:  # no thread is left
+            return False, error
+        jobs.put((contextvars.copy_context(), function, arguments))
         return self._wait(seconds)
 
     def close(self) -> None:
@@ -54,11 +55,13 @@ class ThreadCaller:
             self._jobs.put(None)
             self._jobs = None
 
-    def _begin(self) -> None:
-        self._jobs, self._results = SimpleQueue(), SimpleQueue()
-        thread = threading.Thread(target=_work, args=(self._jobs, self._results), name="beamlens-callbacks")
-        thread.daemon = True
+    def _begin(self) -> SimpleQueue[_Job | None]:
+        jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._results = SimpleQueue()
+        thread = threading.Thread(target=_work, args=(jobs, self._results), name="beamlens-callbacks", daemon=True)
         thread.start()
+        self._jobs = jobs
+        return jobs
 
     def _wait(self, seconds: float) -> _Result:
         end = time.monotonic() + seconds

@@ -11,7 +11,9 @@ import struct
 import subprocess
 import sys
 import time
+import weakref
 from array import array
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -127,7 +129,7 @@ class _Forked:
 
     def __init__(self, pidfd: int, lifeline: int) -> None:
         self._pidfd = pidfd
-        self._lifeline = lifeline
+        self._close = weakref.finalize(self, _close_all, (pidfd, lifeline))
 
     def kill(self) -> None:
         with contextlib.suppress(ProcessLookupError):
@@ -139,9 +141,12 @@ class _Forked:
         poll.poll(seconds * 1000)
 
     def close(self) -> None:
-        for descriptor in (self._pidfd, self._lifeline):
-            os.close(descriptor)
-        self._pidfd = self._lifeline = -1
+        self._close()
+
+
+def _close_all(descriptors: Iterable[int]) -> None:
+    for descriptor in descriptors:
+        os.close(descriptor)
 
 
 def _connect(address: str, settings: bytes) -> Child:
@@ -163,8 +168,7 @@ def _connect(address: str, settings: bytes) -> Child:
             process = _Forked(*descriptors)
             stack.callback(process.close)
         else:
-            for descriptor in descriptors:
-                os.close(descriptor)
+            _close_all(descriptors)
             if not data or data[4:5] == HELLO:
                 raise SpawnError("the sandbox server sent no child: it is ending, or no descriptor is left")
         inbox = Inbox(connection, data)
@@ -191,7 +195,7 @@ class _Executed:
 
     def __init__(self, process: subprocess.Popen[bytes], lifeline: int) -> None:
         self._process = process
-        self._lifeline = lifeline
+        self._close = weakref.finalize(self, _close_all, (lifeline,))
 
     def kill(self) -> None:
         self._process.kill()
@@ -201,9 +205,9 @@ class _Executed:
             self._process.wait(seconds)
 
     def close(self) -> None:
-        os.close(self._lifeline)
         self._process.kill()
         self._process.wait()
+        self._close()
 
 
 def _execute(_address: str, settings: bytes) -> Child:

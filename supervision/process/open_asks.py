@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 from supervision.errors import ProtocolError
 from supervision.process.protocol import REPLY, REPLY_FOR
 from supervision.process.waiter import Pending, as_error
 
-__all__ = ["OpenAsks"]
+__all__ = ["OpenAsks", "PackedAnswer"]
+
+
+@dataclass(frozen=True, slots=True)
+class PackedAnswer:
+    """Hold what a child answered another, as it packed it; a type of its own, since an actor may answer any list.
+
+    Args:
+        ok: whether it is an answer; else an error.
+        body: its bytes.
+    """
+
+    ok: bool
+    body: Any
 
 
 class OpenAsks(dict[int, Pending]):
@@ -26,7 +42,9 @@ class OpenAsks(dict[int, Pending]):
         if content[0] == REPLY:
             pending.succeed(content[2])
         elif content[0] == REPLY_FOR:
-            pending.succeed(content)
+            if len(content) < 4:
+                raise ProtocolError("a reply for another process must hold whether it is an answer, and its bytes")
+            pending.succeed(PackedAnswer(bool(content[2]), content[3]))
         else:
             pending.fail(as_error(content[2]))
 

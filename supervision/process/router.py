@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from supervision import telemetry
 from supervision.errors import ActorDown, AskCycle, ProtocolError
 from supervision.exits import NOPROC
+from supervision.process.open_asks import PackedAnswer
 from supervision.process.protocol import (
     ASK_FOR,
     CANCEL,
@@ -46,8 +47,8 @@ class _Forwarded:
 
     def succeed(self, value: Any) -> None:
         """Send the packed answer on. Any thread."""
-        if isinstance(value, list) and len(value) == 4:
-            self._router.answer(self, value[2], value[3])
+        if isinstance(value, PackedAnswer):
+            self._router.answer(self, value.ok, value.body)
         else:  # from an actor in this process, which answers with the value itself
             self._router.answer_value(self, value)
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 from typing import Any
 
+import pykka
+
 from beamlens.errors import SkillError
+from beamlens.probe.messages import ListSkills
 from beamlens.probe.probe import Probe
 from beamlens.probe.remote import LocalSkill, RemoteSkill
 from supervision import ProcessActor
+from supervision.future import ReplyFuture
 
-__all__ = ["FragileProbe", "LocalHolder", "RemoteHolder"]
+__all__ = ["FragileProbe", "LocalHolder", "Parrot", "RemoteHolder", "Silent"]
 
 
 class FragileProbe(Probe):
@@ -20,6 +24,20 @@ class FragileProbe(Probe):
         if message == "crash":
             raise RuntimeError("told to")
         return super().on_receive(message)
+
+
+class Silent(pykka.ThreadingActor):
+    """Never answer."""
+
+    def on_receive(self, message: Any) -> object:
+        return ReplyFuture()
+
+
+class Parrot(pykka.ThreadingActor):
+    """Answer what no probe answers."""
+
+    def on_receive(self, message: Any) -> object:
+        return "pretty Polly"
 
 
 class _Holder(ProcessActor):
@@ -40,7 +58,11 @@ class RemoteHolder(_Holder):
 
     def __init__(self, probe: Any, name: str) -> None:
         super().__init__()
+        self.probe = probe
         self.skill = RemoteSkill(probe, name)
+
+    def on_receive(self, message: Any) -> object:
+        return self.probe.ask(message, timeout=20) if isinstance(message, ListSkills) else super().on_receive(message)
 
 
 class LocalHolder(_Holder):

@@ -191,6 +191,15 @@ def test_what_is_too_large_is_never_built(value: Any) -> None:
     assert raised.value.kind == "too_large"
 
 
+def test_without_the_limit_it_would_be_built() -> None:
+    tracemalloc.start()
+    try:
+        reduced(dict.fromkeys(range(100_000), "w" * 100), size=2**40)
+        assert tracemalloc.get_traced_memory()[1] > 8 * 2**20
+    finally:
+        tracemalloc.stop()
+
+
 _PLAIN = st.recursive(
     st.none()
     | st.booleans()

@@ -11,11 +11,14 @@ from typing import Any
 import pytest
 
 from beamlens.errors import SkillError
+from beamlens.probe.messages import ListSkills
 from beamlens.probe.remote import LocalSkill, RemoteSkill, SkillAccess
+from beamlens.probe.specs import SkillSpec
 from beamlens.skills.catalog import address_of
+from supervision import Supervisor
 from supervision.spec import child
 from supervision.testing import wait_until
-from tests.beamlens.probe.actors import LocalHolder, RemoteHolder
+from tests.beamlens.probe.actors import LocalHolder, Parrot, RemoteHolder, Silent
 from tests.beamlens.probe.conftest import Start
 from tests.beamlens.probe.skills import Good, Hanging, InOperator, Wrong, plain
 
@@ -43,6 +46,13 @@ def test_an_operator_calls_its_skill_in_the_application(tree: Start) -> None:
     assert "### good_add" in ask(operator, "docs")[2]
     assert [check.name for check in ask(operator, "checks")[2]] == ["high"]
     assert ask(operator, "facts")[2].id == "good"
+
+
+@pytest.mark.parametrize("count", range(6))
+def test_an_operator_can_ask_which_skills_there_are(tree: Start, count: int) -> None:
+    names = [f"good_{number}" for number in range(count)]
+    operator = holder(tree([SkillSpec(Good, {}, name) for name in names]), "good")
+    assert operator.ask(ListSkills(), timeout=SECONDS) == names
 
 
 @pytest.mark.parametrize(
@@ -135,6 +145,17 @@ def test_arguments_that_cannot_travel_are_said_so(tree: Start) -> None:
     with pytest.raises(SkillError) as raised:
         skill.snapshot()
     assert raised.value.kind == "refused"
+
+
+@pytest.mark.parametrize(("probe", "kind"), [(Silent, "timeout"), (Parrot, "gone")])
+def test_whatever_the_probe_does_a_call_ends(probe: Any, kind: str) -> None:
+    supervisor = Supervisor.start([child({"id": "probe", "start": (probe, (), {})})])
+    try:
+        with pytest.raises(SkillError) as raised:
+            RemoteSkill(supervisor["probe"], "good", callback_seconds=0.1).call("good_add", 1)
+    finally:
+        supervisor.stop(timeout=SECONDS)
+    assert raised.value.kind == kind
 
 
 # ---- in the operator's own process
