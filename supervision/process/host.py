@@ -119,6 +119,7 @@ def promote(link: Link, *, rehearsal: bool = False) -> int:
     node = ChildNode(link, ("", 0))
     if not rehearsal:
         node.enter()  # before anything is read: the arguments may hold refs
+    link.hold()
     content = link.next(None)
     if content is None or content[0] != PROMOTE:
         return 1
@@ -132,6 +133,7 @@ def promote(link: Link, *, rehearsal: bool = False) -> int:
             orders["import_seconds"] = time.perf_counter() - began
         if "given" in orders:
             orders["args"], orders["kwargs"] = link.codec.decode(orders["given"])  # type: ignore[misc]
+        link.release()
     except BaseException as error:
         link.send([START_FAILED, "error", error])
         return 1

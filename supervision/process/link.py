@@ -54,6 +54,7 @@ class Link:
         self._read_lock = threading.Lock()
         self._bell: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._threaded = False
+        self._held: list[bytes | list[object]] | None = None
         self._owner = threading.get_ident()
         self._readable = select.poll()
         self._readable.register(sock, select.POLLIN)
@@ -202,15 +203,37 @@ class Link:
         decode = self._outer.decode
         inbox = self.inbox
         for body in self._reader.take():
-            content = decode(body)
+            try:
+                content = decode(body)
+            except ProtocolError:
+                if self._held is None:
+                    raise
+                self._held.append(body)
+                continue
             if not isinstance(content, list) or not content:
                 raise ProtocolError("a frame must hold a list that begins with its kind")
             if content[0] in _REPLIES:
                 self._answer(content)
+            elif self._held:
+                self._held.append(content)  # in the order in which they came
             else:
                 inbox.append(content)
         if self._threaded:  # after the frames, so that who waits for the bell finds them
             self._bell.put(None)
+
+    def hold(self) -> None:
+        """Keep what cannot be unpacked yet: values may come that only the actor's module makes known."""
+        self._held = []
+
+    def release(self) -> None:
+        """Unpack what was kept; from now on what cannot be unpacked is an error.
+
+        Raises:
+            ProtocolError: it still cannot be unpacked.
+        """
+        held, self._held = self._held or [], None
+        for kept in held:
+            self.inbox.append(kept if isinstance(kept, list) else self._outer.decode(kept))  # type: ignore[arg-type]
 
     def _answer(self, content: list[object]) -> None:
         pending = self._pending.pop(content[1], None) if isinstance(content[1], int) else None

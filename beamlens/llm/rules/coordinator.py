@@ -230,17 +230,14 @@ def _silent(view: CoordinatorView) -> list[str]:
 
 
 def _remarks(view: CoordinatorView) -> str:
-    """Return what the reader must know of operators that could not do their work."""
-    said, crashed = [], view.names("crashed")
+    """Return what the reader must know of operators that could not do their work, or not in one piece."""
+    said, finished = [], _finished(view)
     for one in listed(view.facts, "crashed"):
         name, reason = (one.get("operator"), one.get("reason")) if isinstance(one, dict) else (one, "unknown")
-        said.append(f"Operator {name} crashed ({shorten(clean(str(reason)), 200)}).")
+        went_on = " and its run went on" if name in finished else ""
+        said.append(f"Operator {name} crashed ({shorten(clean(str(reason)), 200)}){went_on}.")
     for one in listed(view.facts, "completed"):
-        if (
-            isinstance(one, dict)
-            and one.get("ending", "done") not in _ENDED_WELL
-            and one.get("operator") not in crashed
-        ):
+        if isinstance(one, dict) and one.get("ending", "done") not in _ENDED_WELL:
             why = f" ({shorten(clean(str(one['reason'])), 200)})" if one.get("reason") else ""
             said.append(f"Operator {one.get('operator')} ended as {one.get('ending')}{why}.")
     if view.names("running"):

@@ -9,7 +9,7 @@ from typing import Any
 from beamlens.errors import ModelError
 from beamlens.llm.model import ModelFailure, ModelReply, ModelRequest, checked_reply
 from beamlens.llm.rules import compaction, coordinator, message, operator, pipeline
-from beamlens.llm.rules.step import Step, fitted
+from beamlens.llm.rules.step import Step, fitted, listed
 
 __all__ = ["RulesModel"]
 
@@ -38,7 +38,15 @@ class RulesModel:
     """Choose the next step from `request.facts` and the conversation, by declared checks and a table of causes.
 
     The same request always gives the same reply. `reply.model` is `rules`.
+
+    Args:
+        gather_seconds: how long a coordinator that waits again is answered later. Its waits end with each piece of
+            news; a model takes its time to answer, and what comes in meanwhile is heard in one step. Rules answer at
+            once, so that many operators that end one after another would use up the run's steps.
     """
+
+    def __init__(self, gather_seconds: float = 0.2) -> None:
+        self._gather_seconds = gather_seconds
 
     async def complete(self, request: ModelRequest) -> ModelReply:
         """Return the next step; runs in the gateway's event loop, which it gives way to first.
@@ -46,11 +54,11 @@ class RulesModel:
         Raises:
             ModelError: the request's facts name no role that rules know.
         """
-        await asyncio.sleep(0)
         role = str(request.facts.get("role", ""))
         decide = _ROLES.get(role)
         if decide is None:
             raise ModelError(_unknown(role))
+        await asyncio.sleep(self._gather_seconds if role == "coordinator" and _waits_again(request) else 0)
         step = decide(request)
         calls: list[tuple[str, str, Any]] = []
         if request.tools:
@@ -58,6 +66,12 @@ class RulesModel:
         return checked_reply(
             request, calls, text=step.text, model=NAME, stop_reason="tool_use" if calls else "end_turn"
         )
+
+
+def _waits_again(request: ModelRequest) -> bool:
+    """Tell whether operators run, and the last call was a wait."""
+    calls = [message.call.name for message in request.messages if message.call is not None]
+    return bool(listed(request.facts, "running")) and calls[-1:] == ["wait"]
 
 
 def _call_id(request: ModelRequest) -> str:

@@ -147,19 +147,20 @@ def _untold(view: OperatorView) -> list[Finding]:
 
 def _is_told(view: OperatorView, finding: Finding) -> bool:
     """Tell whether this finding was reported, in this episode or, as far as is known before a drill, for this item."""
-    item = [finding.match.path] if finding.match.keys else []
-    same = [entities for kind, entities in _told(view) if kind == finding.check.name and set(item) <= set(entities)]
-    same += [
-        _names(sent)
-        for sent in view.sent
-        if sent.get("anomaly_type") == finding.check.name and set(item) <= set(_names(sent))
-    ]
+    told_of = [*_told(view), *((str(sent.get("anomaly_type")), _names(sent)) for sent in view.sent)]
+    same = [names for kind, names in told_of if kind == finding.check.name and _is_item(finding, names)]
     if not same:
         return False
     if not _names_come_of_drill(finding) or view.episode(finding) == 0:
         return True
     told = _ready(view, finding)
     return told is not None and _names(told) in same
+
+
+def _is_item(finding: Finding, names: Sequence[str]) -> bool:
+    """Tell whether a notification with these names is about the finding's item."""
+    match = finding.match
+    return not match.keys or match.key in names or match.path in names
 
 
 def _names(told: Mapping[str, Any]) -> list[str]:

@@ -21,6 +21,7 @@ CLEAR = 3  # snapshots in which a condition must not hold before it counts as ov
 LONGEST_SECONDS = 45.0  # that a run on demand looks for
 _KEPT = 20  # snapshots that the facts hold
 _RESERVE = 10  # steps that a run on demand keeps for what it finds
+_LOOKS = 3  # snapshots at least: what comes and goes is missed by one
 _LATER = 15.0  # seconds at most until change over time is looked at once more
 
 
@@ -142,7 +143,7 @@ def view_of(request: ModelRequest) -> OperatorView:
         everything if facts.get("mode") == "continuous" else _of_run(everything, request, past),
         everything,
         steps_left(facts),
-        min(max(1, needs(checks)[0]), _KEPT),
+        min(max(_LOOKS, needs(checks)[0]), _KEPT) if checks else 1,
         _of_this_run(facts.get("notifications"), request.run_id),
     )
 

@@ -62,8 +62,9 @@ def synthesize(request: ModelRequest) -> Step:
     if not groups:
         looked = [str(one.get("operator")) for one in listed(facts, "completed") if isinstance(one, dict)]
         lines.append(f"No anomaly found by {plural(len(looked), 'operator')}: {', '.join(looked) or 'nobody looked'}.")
-    for one in listed(facts, "crashed"):
-        lines.append(f"Operator {one.get('operator') if isinstance(one, dict) else one} crashed.")
+    for one in listed(facts, "completed"):
+        if isinstance(one, dict) and one.get("ending", "done") not in ("done", "max_iterations"):
+            lines.append(f"Operator {one.get('operator')} ended as {one.get('ending')}.")
     text = " ".join(" ".join(lines).split())
     return _answered(request, "synthesize", {"answer": text}, text)
 
@@ -75,7 +76,7 @@ def _answered(request: ModelRequest, tool: str, arguments: dict[str, Any], text:
 
 
 def _query(facts: Mapping[str, Any]) -> str:
-    return question_of(facts.get("query") or facts.get("context")) or "Analyze the system"
+    return question_of(facts.get("question") or facts.get("context")) or "Analyze the system"
 
 
 def _name(one: Mapping[str, Any] | str) -> str:

@@ -66,9 +66,9 @@ def _data(seen: Sequence[Moment], ids: Sequence[str]) -> Mapping[str, object] | 
 
 
 def _entities(finding: Finding, around: Surroundings) -> list[str]:
-    """Return the names that are known, and the item's own path where the check is about items."""
+    """Return the names that are known; where the check is about items and none of them is the item, its path too."""
     filled = [fill(template, around) for template in finding.check.entities]
     names = [name.text for name in filled if name.complete and name.text]
-    if finding.match.keys:
+    if finding.match.keys and finding.match.key not in names:
         names.append(finding.match.path)
     return list(dict.fromkeys(names))

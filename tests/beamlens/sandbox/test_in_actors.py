@@ -53,6 +53,7 @@ def test_a_killed_actor_takes_its_sandbox_with_it(server: SandboxServer) -> None
         thinker.tell("while true do pcall(string.rep, 'x', 1) end")
         (child,) = wait_until(lambda: children_of(pid))
         wait_until(lambda: cpu_ticks(child) > 2)
+        assert thinker.pid is not None
         os.kill(thinker.pid, 9)
         wait_until(lambda: children_of(pid) == [])
     finally:

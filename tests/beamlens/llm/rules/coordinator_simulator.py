@@ -12,7 +12,7 @@ from beamlens.domain import Completion, Insight, Notification
 from beamlens.llm.model import Message, ModelReply, ModelRequest, ToolCall
 from beamlens.llm.rules import RulesModel
 from tests.beamlens.llm.rules.operator_simulator import RUN, ToolFailed
-from tests.beamlens.llm.rules.tools import COORDINATOR_TOOLS
+from beamlens.coordinator.schemas import TOOLS as COORDINATOR_TOOLS
 
 
 @dataclass
@@ -49,7 +49,7 @@ class CoordinatorSimulator:
         return self.insights
 
     def step(self) -> None:
-        reply = asyncio.run(RulesModel().complete(self.request()))
+        reply = asyncio.run(RulesModel(gather_seconds=0).complete(self.request()))
         assert reply.call is not None, reply.problem
         self.replies.append(reply)
         self.calls.append(reply.call)

@@ -13,7 +13,7 @@ from beamlens.domain import Completion, HealthState, Notification, Snapshot
 from beamlens.llm.model import Message, ModelReply, ModelRequest, ToolCall
 from beamlens.llm.rules import RulesModel
 from beamlens.skills.checks import Check
-from tests.beamlens.llm.rules.tools import OPERATOR_TOOLS
+from beamlens.operator.schemas import TOOLS as OPERATOR_TOOLS
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 RUN = "0" * 31 + "1"
@@ -70,7 +70,7 @@ class OperatorSimulator:
 
     def step(self) -> ToolCall:
         """Ask the model once and perform what it chose."""
-        reply = asyncio.run(RulesModel().complete(self.request()))
+        reply = asyncio.run(RulesModel(gather_seconds=0).complete(self.request()))
         assert reply.call is not None, reply.problem
         self.replies.append(reply)
         self.calls.append(reply.call)

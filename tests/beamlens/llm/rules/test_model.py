@@ -14,13 +14,15 @@ from beamlens.errors import ModelError
 from beamlens.llm.model import Message, ModelReply, ModelRequest, ToolCall, ToolSchema
 from beamlens.llm.rules import RulesModel
 from tests.beamlens.llm.rules.notices import completion, notice
-from tests.beamlens.llm.rules.tools import tool
+from beamlens.agent.tool_schema import tool
+from beamlens.coordinator.schemas import TOOLS as COORDINATOR_TOOLS
+from beamlens.operator.schemas import TOOLS as OPERATOR_TOOLS
 
 
 def ask(facts: dict[str, Any], *messages: Message, tools: tuple[ToolSchema, ...] = ()) -> ModelReply:
     request = ModelRequest("", messages or (Message("user", "go"),), tools, facts=facts)
-    first = asyncio.run(RulesModel().complete(request))
-    assert asyncio.run(RulesModel().complete(request)) == first
+    first = asyncio.run(RulesModel(gather_seconds=0).complete(request))
+    assert asyncio.run(RulesModel(gather_seconds=0).complete(request)) == first
     return first
 
 
@@ -34,8 +36,6 @@ def test_an_unknown_role_is_a_final_failure_that_says_what_is_known(facts: dict[
 
 @pytest.mark.parametrize("role", ["operator", "coordinator"])
 def test_facts_that_lack_everything_are_enough_to_go_on(role: str) -> None:
-    from tests.beamlens.llm.rules.tools import COORDINATOR_TOOLS, OPERATOR_TOOLS
-
     tools = OPERATOR_TOOLS if role == "operator" else COORDINATOR_TOOLS
     assert ask({"role": role}, tools=tools).problem is None
     strange = {"checks": 5, "snapshots": "x", "notifications": {}, "operators": [None], "inbox": 3, "crashed": ["a"]}
@@ -116,7 +116,7 @@ def test_a_summary_of_a_real_compaction_keeps_the_conversation_going() -> None:
         call = ToolCall(f"c{place}", "set_state", {"state": "warning", "reason": f"reason {place}"})
         messages += [Message("assistant", "", call), Message("user", f'{{"id": "{place:016x}"}}', answers=f"c{place}")]
     context = Context(tuple(messages))
-    shorter = compact(context, 9, lambda request: asyncio.run(RulesModel().complete(request)), Compaction())
+    shorter = compact(context, 9, lambda request: asyncio.run(RulesModel(gather_seconds=0).complete(request)), Compaction())
     summary = shorter.messages[0].text
     assert "Summed up by rules" in summary
     assert "set_state 4x" in summary
@@ -125,7 +125,7 @@ def test_a_summary_of_a_real_compaction_keeps_the_conversation_going() -> None:
 
 
 PIPELINE = {
-    "query": "Why is the database slow?",
+    "question": "Why is the database slow?",
     "operators": [
         {"name": "vm", "description": "memory and threads"},
         {"name": "sql", "description": "databases, slow queries"},
@@ -140,7 +140,7 @@ def test_a_query_chooses_operators_as_text_and_as_a_tool() -> None:
     reply = ask({"role": "classify", **PIPELINE}, tools=(schema,))
     assert reply.call is not None
     assert reply.call.arguments == wanted
-    everything = json.loads(ask({"role": "classify", **PIPELINE, "query": "look around"}).text)
+    everything = json.loads(ask({"role": "classify", **PIPELINE, "question": "look around"}).text)
     assert (everything["skills"], everything["intent"]) == (["vm", "sql"], "investigation")
 
 
