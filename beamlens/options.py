@@ -17,7 +17,7 @@ from beamlens.llm.prices import Price
 from beamlens.llm.registry import ClientRegistry, key_variables, validate
 from beamlens.operator.messages import OperatorConfig
 from beamlens.probe.specs import SkillSpec, skill_spec
-from beamlens.skills.catalog import address_of, names
+from beamlens.skills.catalog import address_of, default_names
 
 __all__ = ["OperatorPlan", "Options", "plan_operator"]
 
@@ -108,7 +108,7 @@ class Options:
         Raises:
             ConfigurationError: an unknown skill, an unknown option, or two operators of one name.
         """
-        given = names() if self.operators is None else list(self.operators)
+        given = default_names() if self.operators is None else list(self.operators)
         found: dict[str, OperatorPlan] = {}
         for each in given:
             plan = plan_operator(each, self, tree)

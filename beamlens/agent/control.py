@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Self
 
 if TYPE_CHECKING:
     from beamlens.llm.model import ModelFailure
@@ -37,6 +37,19 @@ class Control:
         self._seconds = seconds
         self._deadline = None if seconds is None else time.monotonic() + seconds
         self._reason = "cancelled"
+
+    @classmethod
+    def since(cls, asked_at: float, seconds: float | None) -> Self:
+        """Return the control of a run that was asked for before: its time has run since then.
+
+        Args:
+            asked_at: seconds since the epoch; a moment that is to come counts as now.
+            seconds: the deadline, from then; None for none.
+        """
+        control = cls(seconds)
+        if control._deadline is not None:
+            control._deadline -= max(0.0, time.time() - asked_at)
+        return control
 
     def cancel(self, reason: str = "cancelled") -> None:
         """End the run as soon as it can be."""

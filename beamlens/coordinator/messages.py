@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -78,6 +79,7 @@ class Investigate:
         operators: names of those it may invoke; None: all.
         deadline, max_iterations, strategy, client, model: of this run; None: as configured.
         caller: an actor whose end cancels the run.
+        asked_at: seconds since the epoch, from which its deadline counts: waiting and restarts are included.
     """
 
     run_id: str
@@ -90,6 +92,7 @@ class Investigate:
     client: str | None = None
     model: str | None = None
     caller: Ref | None = None
+    asked_at: float = field(default_factory=time.time)
 
 
 @wire_value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import queue
 import threading
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from supervision import Registry, wire_value
 __all__ = ["Append", "Journal", "Listeners", "Outcome", "Unfinished"]
 
 _REGISTER: Final = "register"
+logger = logging.getLogger("beamlens.journal")
 
 
 @wire_value
@@ -129,7 +131,10 @@ class Journal(pykka.ThreadingActor):
             gateway.tell(past)
 
     def _append(self, message: Append) -> None:
-        if message.final:
-            self._store.finish(message.owner, message.run_id, message.body)
-        else:
-            self._store.append(message.owner, message.run_id, message.body, anew=message.anew)
+        try:
+            if message.final:
+                self._store.finish(message.owner, message.run_id, message.body)
+            else:
+                self._store.append(message.owner, message.run_id, message.body, anew=message.anew)
+        except ValueError as error:
+            logger.warning("a record of %s is not kept: %s", message.owner, error)

@@ -9,7 +9,7 @@ from beamlens.agent.loop import LoopState
 from beamlens.llm.model import Message
 from supervision import wire_value
 
-__all__ = ["Began", "Crashed", "Ended", "Stepped"]
+__all__ = ["Began", "Crashed", "Ended", "Found", "Stepped"]
 
 
 @wire_value
@@ -55,6 +55,22 @@ class Stepped:
     found: Any
     crashes: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
+
+
+@wire_value
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Something was found within a step that is not finished: kept before it is told to anybody.
+
+    Args:
+        at: seconds since the epoch.
+        found: as in `Stepped`.
+        crashes: as in `Stepped`.
+    """
+
+    at: float
+    found: Any
+    crashes: int = 0
 
 
 @wire_value

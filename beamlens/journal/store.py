@@ -12,6 +12,7 @@ import re
 import struct
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +22,7 @@ _LENGTH: Final = struct.Struct(">I")
 _RUN: Final = re.compile(r"[0-9a-f]{32}\Z")
 _SUFFIX: Final = ".journal"
 _OUTCOMES: Final = 64
+_RECENT: Final = 256  # runs that may be on at a time
 logger = logging.getLogger("beamlens.journal")
 
 
@@ -29,6 +31,35 @@ def default_directory() -> Path:
     home = os.environ.get("XDG_STATE_HOME")
     base = Path(home) if home and os.path.isabs(home) else Path.home() / ".local" / "state"
     return base / "beamlens" / "runs"
+
+
+@dataclass(slots=True)
+class _Kept:
+    """Hold the records of one unfinished run that are needed to go on, and their sizes in bytes."""
+
+    bodies: list[bytes] = field(default_factory=list)
+    size: int = 0
+    total: int = 0  # of all records there ever were
+    full: bool = False  # whether records are missing since they were too many
+    warned: bool = False
+
+    def add(self, body: bytes, anew: bool, limit: int) -> None:
+        self.total += len(body)
+        if anew:
+            self._cut()
+            self.full = False
+        if self.full:
+            return
+        if self.bodies and self.size + len(body) > limit:
+            self._cut()
+            self.full = True
+            return
+        self.bodies.append(body)
+        self.size += len(body)
+
+    def _cut(self) -> None:
+        del self.bodies[1:]
+        self.size = sum(map(len, self.bodies))
 
 
 class JournalStore:
@@ -45,8 +76,8 @@ class JournalStore:
         self._run_bytes = run_bytes
         self._kept_runs = kept_runs
         self._lock = threading.Lock()
-        self._open: dict[str, dict[str, list[bytes]]] = {}  # owner -> run -> bodies
-        self._sizes: dict[str, int] = {}
+        self._open: dict[str, dict[str, _Kept]] = {}  # by owner and run
+        self._files: list[str] = []  # runs with a transcript, oldest first
         self._outcomes: dict[str, bytes] = {}  # for who asks again, since an answer was lost with its process
         self._writable = directory is not None and self._prepare(directory)
 
@@ -59,27 +90,21 @@ class JournalStore:
             body: the packed record.
             anew: whether the records before it, but for the first, are not needed any more to go on.
         """
-        if not _RUN.match(run_id):
-            raise ValueError(f"run_id is {run_id!r}; 32 hexadecimal characters are expected")
         with self._lock:
-            bodies = self._open.setdefault(owner, {}).setdefault(run_id, [])
-            if anew:
-                del bodies[1:]
-            bodies.append(body)
-            total = self._sizes.get(run_id, 0) + len(body)
-            self._sizes[run_id] = total
-            if sum(map(len, bodies)) > self._run_bytes:
-                del bodies[1:]
+            kept = self._kept(owner, run_id)
+            kept.add(body, anew, self._run_bytes)
+            if kept.full and not kept.warned:
+                kept.warned = True
                 logger.warning("the journal of run %s is full; it starts anew if its process dies", run_id)
-            if self._writable and total <= self._run_bytes:
+            if kept.total <= self._run_bytes:
                 self._write(run_id, body)
 
     def finish(self, owner: str, run_id: str, body: bytes) -> None:
-        """Keep the last record of a run, which needs not be resumed any more."""
-        self.append(owner, run_id, body)
+        """Keep the last record of a run, which needs not be resumed any more; its transcript has it in any case."""
         with self._lock:
-            self._open.get(owner, {}).pop(run_id, None)
-            self._sizes.pop(run_id, None)
+            self._kept(owner, run_id)
+            self._open[owner].pop(run_id)
+            self._write(run_id, body)
             self._outcomes[run_id] = body
             while len(self._outcomes) > _OUTCOMES:
                 self._outcomes.pop(next(iter(self._outcomes)))
@@ -92,13 +117,17 @@ class JournalStore:
     def unfinished(self, owner: str) -> list[list[bytes]]:
         """Return the records of each run of an owner that has not ended, oldest run first."""
         with self._lock:
-            return [list(bodies) for bodies in self._open.get(owner, {}).values()]
+            return [list(kept.bodies) for kept in self._open.get(owner, {}).values() if kept.bodies]
 
     def forget(self, owner: str) -> None:
         """Drop the unfinished runs of an owner that will not come back."""
         with self._lock:
-            for run_id in self._open.pop(owner, {}):
-                self._sizes.pop(run_id, None)
+            self._open.pop(owner, None)
+
+    def _kept(self, owner: str, run_id: str) -> _Kept:
+        if not _RUN.match(run_id):
+            raise ValueError(f"run_id is {run_id!r}; 32 hexadecimal characters are expected")
+        return self._open.setdefault(owner, {}).setdefault(run_id, _Kept())
 
     # -- files ----------------------------------------------------------------------------------
 
@@ -106,16 +135,25 @@ class JournalStore:
         try:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             found = sorted(directory.glob(f"*{_SUFFIX}"), key=lambda path: path.stat().st_mtime)
-            for path in found[: max(0, len(found) - self._kept_runs)]:
-                path.unlink(missing_ok=True)
+            self._files = [path.stem for path in found]
+            self._drop_oldest(directory)
         except OSError as error:
             logger.warning("no transcripts are kept: %s", error)
             return False
         return True
 
+    def _drop_oldest(self, directory: Path) -> None:
+        while len(self._files) > self._kept_runs:
+            (directory / f"{self._files.pop(0)}{_SUFFIX}").unlink(missing_ok=True)
+
     def _write(self, run_id: str, body: bytes) -> None:
+        if not self._writable:
+            return
         assert self.directory is not None
         try:
+            if run_id not in self._files[-_RECENT:]:
+                self._files.append(run_id)
+                self._drop_oldest(self.directory)
             with open(self.directory / f"{run_id}{_SUFFIX}", "ab", opener=_private) as file:
                 file.write(_LENGTH.pack(len(body)) + body)
         except OSError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,12 +12,15 @@ import pykka
 
 from beamlens.agent.loop import LoopState
 from beamlens.journal.journal import Append, Outcome, Unfinished
-from beamlens.journal.records import Began, Crashed, Ended, Stepped
+from beamlens.journal.records import Began, Crashed, Ended, Found, Stepped
 from beamlens.llm.model import Message
 from supervision import Ref, SupervisionError
 from supervision.process.wire import Codec, Limits
 
-__all__ = ["JournalWriter", "codec", "outcome_of", "unfinished_runs", "unpack_run"]
+__all__ = ["JournalWriter", "codec", "in_a_step", "outcome_of", "unfinished_runs", "unpack_run"]
+
+
+logger = logging.getLogger("beamlens.journal")
 
 
 def codec() -> Codec:
@@ -39,6 +43,7 @@ class JournalWriter:
         self._run_id = run_id
         self._codec = codec()
         self._written: tuple[Message, ...] = ()
+        self._torn = False  # whether a record is missing, so that the next must hold all there is
 
     def began(self, asked: Any, reason: dict[str, Any]) -> None:
         """Write that the run was accepted."""
@@ -60,25 +65,35 @@ class JournalWriter:
         """
         messages = state.context.messages
         before = len(self._written)
-        grew = messages[:before] == self._written
+        grew = messages[:before] == self._written and not self._torn
         added = messages[before:] if grew else messages
         self._written = messages
         scalars = replace(state, context=replace(state.context, messages=()))
         record = Stepped(time.time(), scalars, added, not grew, found(not grew), crashes, seconds)
         self._append(record, anew=not grew)
 
+    def found(self, found: Any, crashes: int) -> None:
+        """Write what was found within a step, before anybody is told of it."""
+        self._append(Found(time.time(), found, crashes))
+
     def ended(self, outcome: Any) -> None:
         """Write the run's end; it needs not be resumed any more."""
-        self._append(Ended(time.time(), outcome), final=True)
+        if not self._append(Ended(time.time(), outcome), final=True):
+            self._append(Ended(time.time(), None), final=True)  # too large to be kept; it ended all the same
 
-    def _append(self, record: Any, *, anew: bool = False, final: bool = False) -> None:
+    def _append(self, record: Any, *, anew: bool = False, final: bool = False) -> bool:
         if self._journal is None:
-            return
-        body = self._codec.encode(record)
+            return True
         try:
+            body = self._codec.encode(record)
             self._journal.tell(Append(self._owner, self._run_id, body, anew, final))
-        except (pykka.ActorDeadError, SupervisionError):
-            return  # the journal is a help, not a condition: the run goes on without
+        except (pykka.ActorDeadError, SupervisionError) as error:
+            # The journal is a help, not a condition: the run goes on without.
+            logger.warning("a record of run %s is not kept: %s", self._run_id, error)
+            self._torn = True
+            return False
+        self._torn = self._torn and not anew
+        return True
 
 
 def unfinished_runs(journal: Ref, owner: str, timeout: float = 10.0) -> list[list[Any]]:
@@ -101,6 +116,12 @@ def outcome_of(journal: Ref, run_id: str, timeout: float = 10.0) -> Any:
     return record.outcome if isinstance(record, Ended) else None
 
 
+def in_a_step(records: list[Any]) -> bool:
+    """Tell whether something was found in a step that was not finished: the conversation knows nothing of it."""
+    last = next((record for record in reversed(records) if isinstance(record, Found | Stepped)), None)
+    return isinstance(last, Found)
+
+
 def unpack_run(records: list[Any]) -> tuple[Began, LoopState, list[Any], int]:
     """Return where a run stands: how it began, the loop's state, what each step found, and how often it crashed.
 
@@ -115,6 +136,9 @@ def unpack_run(records: list[Any]) -> tuple[Began, LoopState, list[Any], int]:
             messages = record.messages if record.anew else (*state.context.messages, *record.messages)
             state = replace(record.loop, context=replace(record.loop.context, messages=messages))
             found = [record.found] if record.anew else [*found, record.found]
+            crashes = record.crashes
+        elif isinstance(record, Found):
+            found.append(record.found)
             crashes = record.crashes
         elif isinstance(record, Crashed):
             crashes = record.crashes

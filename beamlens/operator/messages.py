@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -52,6 +53,7 @@ class OperatorConfig:
     Args:
         name: its name among the operators of its tree.
         skill: the id of its skill.
+        title, description: of its skill.
         local_skill: `module:Class` of a skill that runs in the operator's own process; None: the probe runs it.
         skill_options: keyword arguments of a local skill.
         tree: names the registry in which the tree's parts find each other.
@@ -71,6 +73,8 @@ class OperatorConfig:
     name: str
     skill: str
     tree: str
+    title: str = ""
+    description: str = ""
     local_skill: str | None = None
     skill_options: dict[str, Any] = field(default_factory=dict)
     continuous: bool = False
@@ -103,6 +107,7 @@ class Invoke:
         options: of this run.
         notify: who is told `RunNotified` and `RunFinished`.
         parent: the trace id of the coordinator's run that wants it.
+        asked_at: seconds since the epoch, from which its deadline counts: waiting and restarts are included.
     """
 
     run_id: str
@@ -110,6 +115,7 @@ class Invoke:
     parent: str | None = None
     options: RunOptions = field(default_factory=RunOptions)
     notify: Ref | None = None
+    asked_at: float = field(default_factory=time.time)
 
 
 @wire_value

@@ -129,7 +129,7 @@ def ask_host(call: bytes) -> bytes:
 
 def _confine(kit: Kit, connection: int, parent: int, lifeline: int | None) -> None:
     keep_descriptors(connection, lifeline)
-    unprivileged = drop_root()
+    drop_root()
     die_with_parent(parent)
     if lifeline is None:
         _hello()
@@ -145,7 +145,7 @@ def _confine(kit: Kit, connection: int, parent: int, lifeline: int | None) -> No
         refuse_system_calls(kit.filter)
     elif not reduced:
         raise ConfinementError(f"{kit.why_no_filter}; Sandbox(allow_reduced=True) runs Lua without it")
-    write_all(CONNECTION, frame(READY, msgpack.packb([kit.filter is not None, unprivileged, kit.why_no_filter])))
+    write_all(CONNECTION, frame(READY, b""))
 
 
 def _hello() -> None:

@@ -59,17 +59,14 @@ def keep_descriptors(connection: int, lifeline: int | None) -> None:
     os.closerange(LIFELINE + 1 if lifeline is not None else LIFELINE, _most_descriptors())
 
 
-def drop_root() -> bool:
-    """Become nobody where this process is root; tell whether it is not root afterwards."""
+def drop_root() -> None:
+    """Become nobody where this process is root; otherwise do nothing."""
     if os.geteuid() != 0:
-        return True
-    try:
+        return
+    with contextlib.suppress(OSError):  # a user namespace without that user; seccomp and the limits hold all the same
         os.setgroups([])
         os.setresgid(_NOBODY, _NOBODY, _NOBODY)
         os.setresuid(_NOBODY, _NOBODY, _NOBODY)
-    except OSError:
-        return False  # a user namespace without that user; seccomp and the limits hold all the same
-    return True
 
 
 def die_with_parent(parent: int) -> None:

@@ -117,7 +117,7 @@ def spawn(address: str, memory_bytes: int, cpu_seconds: int, *, allow_reduced: b
     settings = frame(SET_UP, msgpack.packb([memory_bytes, cpu_seconds, reduced]))
     try:
         return start(address, settings)
-    except (OSError, FrameError, SandboxStartError) as error:
+    except (OSError, ValueError, FrameError, SandboxStartError) as error:
         raise SpawnError(f"{type(error).__name__}: {error}") from error
 
 

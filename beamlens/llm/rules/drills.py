@@ -22,6 +22,7 @@ __all__ = ["Drilled", "drill_code", "drilled", "evidence_of", "problem_of"]
 _MARK = "-- check "
 _READS_CHECK = re.compile(r"\bcheck\s*[.\[]")
 _WRAPPERS = ("result", "value")
+_NOTHING = ("", "null", "[]", "{}")
 _CUT_OFF = {"truncated", "text"}  # the fields of a result that was too long to be told whole
 
 
@@ -79,22 +80,30 @@ def drilled(finding: Finding, past: Sequence[Exchange], since: int = 0) -> Drill
 
 
 def evidence_of(exchange: Exchange) -> Mapping[str, object] | None:
-    """Return a drill's result as a table; None where it failed.
+    """Return a drill's result as a table; None where it failed or gave nothing.
 
     A result that is no table is put under `value`; one that came wrapped is opened.
     """
-    if not exchange.succeeded:
-        return None
-    result = read_json(exchange.text or "")
-    if isinstance(result, dict) and set(result) == _CUT_OFF:
+    result = read_json(exchange.text or "") if exchange.succeeded else None
+    if (
+        result is None
+        or result in ([], {})
+        or _raised(result)
+        or (isinstance(result, dict) and set(result) == _CUT_OFF)
+    ):
         return None
     if not isinstance(result, dict):
-        return None if result is None and (exchange.text or "").strip() != "null" else {"value": result}
+        return {"value": result}
     for wrapper in _WRAPPERS:
         inner = result.get(wrapper)
         if isinstance(inner, dict):
             return {**inner, **result}
     return result
+
+
+def _raised(result: object) -> bool:
+    """Tell whether a function that the drill returned the result of failed: Lua gets nil and the error's text."""
+    return isinstance(result, list) and len(result) == 2 and result[0] is None and isinstance(result[1], str)
 
 
 def _confirms(check: Check, data: Mapping[str, object]) -> bool:
@@ -109,10 +118,14 @@ def problem_of(exchange: Exchange) -> str:
     if exchange.text is None:
         return "no result came"
     result = read_json(exchange.text)
-    told = result.get("error") if isinstance(result, dict) else None
+    if isinstance(result, list) and _raised(result):
+        return shorten(clean(str(result[1])), 200)
+    if exchange.text.strip() in _NOTHING:
+        return "it gave nothing"
+    told = result.get("error", result.get("truncated")) if isinstance(result, dict) else None
     if isinstance(told, dict):
         told = told.get("text") or told.get("message") or told
-    return shorten(clean(str(told or exchange.text)), 200) or "the result was empty"
+    return shorten(clean(str(told or exchange.text)), 200)
 
 
 def _mark(finding: Finding) -> str:

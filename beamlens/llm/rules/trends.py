@@ -19,6 +19,7 @@ _FALL = 0.5  # a fall by more than this part of all growth: the level goes up an
 _FIT = 0.5  # the fitted line must explain this part of the growth
 _RECENT = 0.5  # growth that became slower than this part of its mean is coming to rest
 _TROUGHS = 3  # how many low points a sawtooth needs for a trend of their own
+_TEETH = 0.2  # the low points must rise by this part of the deepest fall: less is chance
 _PAIRS = 0.85  # the part of all pairs that go up, where noise hides it in the steps
 
 Line = Sequence[tuple[float, float]]
@@ -36,10 +37,21 @@ def keeps_growing(line: Line, least_change: float, monotonic: float = 0.8) -> bo
         return False
     values = [value for _, value in line]
     change = values[-1] - values[0]
-    if _deepest_fall(values) > _FALL * max(change, 0.0):
-        low = _troughs(line)
-        return len(low) >= _TROUGHS and low[-1][1] - low[0][1] >= least_change and _goes_up(low, monotonic)
-    return change > 0 and change >= least_change and _goes_up(line, monotonic)
+    deepest = _deepest_fall(values)
+    if deepest > _FALL * max(change, 0.0):
+        low = _troughs(line, deepest)
+        return _lasts(low, line[-1][0]) and _rises(low, max(least_change, _TEETH * deepest), monotonic)
+    return _rises(line, least_change, monotonic)
+
+
+def _rises(line: Line, least_change: float, monotonic: float) -> bool:
+    return line[-1][1] - line[0][1] >= least_change and _goes_up(line, monotonic)
+
+
+def _lasts(low: Line, now: float) -> bool:
+    """Tell whether there are enough low points, and the next one is not overdue: else the teeth are over."""
+    gaps = [after[0] - before[0] for before, after in pairwise(low)]
+    return len(low) >= _TROUGHS and now - low[-1][0] <= 1.5 * max(gaps)
 
 
 def slope(line: Line) -> float:
@@ -97,9 +109,9 @@ def _deepest_fall(values: Sequence[float]) -> float:
     return deepest
 
 
-def _troughs(line: Line) -> list[tuple[float, float]]:
+def _troughs(line: Line, deepest: float) -> list[tuple[float, float]]:
     """Return the low points after each fall that matters: those of a garbage collector's teeth."""
-    bound = 0.3 * _deepest_fall([value for _, value in line])
+    bound = 0.3 * deepest
     low: list[tuple[float, float]] = []
     falling = False
     for before, after in pairwise(line):

@@ -6,6 +6,7 @@ import re
 import sys
 import threading
 import time
+import weakref
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -79,7 +80,7 @@ def _runs(thread: threading.Thread) -> Place | None:
 def _pool_size(thread: threading.Thread) -> tuple[int, int] | None:
     """Return the identity of the executor that a pool's thread belongs to, and how many threads that may have."""
     args = thread.__dict__.get("_args") or ()
-    executor = args[0]() if args and callable(args[0]) and type(args[0]).__name__ == "ReferenceType" else None
+    executor = args[0]() if args and isinstance(args[0], weakref.ref) else None
     most = getattr(executor, "_max_workers", None)
     return (id(executor), most) if isinstance(most, int) else None
 
@@ -116,7 +117,7 @@ class ThreadHistory:
                     continue
                 series = self._series[kind] = _Series()
             series.points.append((now, float(counts[kind])))
-            series.bound = bounds.get(kind)
+            series.bound = bounds.get(kind, series.bound)  # an executor can be gone before its threads are
         for kind in [k for k, s in self._series.items() if not any(level for _, level in s.points)]:
             del self._series[kind]
 
@@ -165,8 +166,8 @@ def _recent(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
 
 def _bounds(
     threads: Mapping[int, threading.Thread], kinds: Mapping[int, tuple[int, ThreadKind]]
-) -> dict[ThreadKind, int]:
-    """Return for each kind that is one executor's threads how many there may be."""
+) -> dict[ThreadKind, int | None]:
+    """Return for each kind of executors' threads how many there may be: None if there are several executors."""
     pools: dict[ThreadKind, dict[int, int]] = {}
     for ident, thread in threads.items():
         kind = kinds[ident][1]
@@ -175,7 +176,7 @@ def _bounds(
         size = _pool_size(thread)
         if size is not None:
             pools.setdefault(kind, {})[size[0]] = size[1]
-    return {kind: sum(sizes.values()) for kind, sizes in pools.items() if len(sizes) == 1}
+    return {kind: sum(sizes.values()) if len(sizes) == 1 else None for kind, sizes in pools.items()}
 
 
 def _described(kind: ThreadKind) -> dict[str, Any]:

@@ -18,6 +18,8 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from beamlens.errors import ConfigurationError
 from beamlens.sandbox import Limits, Sandbox
@@ -122,16 +124,18 @@ def test_what_a_child_sent_is_checked() -> None:
 
 def test_data_goes_there_and_back(sandbox: Sandbox) -> None:
     data = {"list": [1, "two", 3.5, True, {"deep": []}], "text": "ä\0b", "large": 2**62, "negative": -(2**40)}
-    found = sandbox.evaluate("return echo(data(), 1, 'x')", {"echo": lambda *given: list(given), "data": lambda: data})
+    found = sandbox.evaluate(
+        "return echo(data(), 1, 'x')", {"echo": lambda *arguments: list(arguments), "data": lambda: data}
+    )
     assert found.value == [data, 1, "x"]
     assert found.callback_calls == 2
 
 
 def test_arguments_are_plain_data(sandbox: Sandbox) -> None:
-    given: list[Any] = []
+    seen: list[Any] = []
     code = "f({}, {1, 2}, {a = 1}, 'x', 1.5, 7, true, nil, 0/0, {print or function() end})"
-    sandbox.evaluate(code, {"f": lambda *arguments: given.extend(arguments)})
-    assert given == [[], [1, 2], {"a": 1}, "x", 1.5, 7, True, None, "nan", ["<function>"]]
+    sandbox.evaluate(code, {"f": lambda *arguments: seen.extend(arguments)})
+    assert seen == [[], [1, 2], {"a": 1}, "x", 1.5, 7, True, None, "nan", ["<function>"]]
 
 
 def test_infinities_enter_lua_as_numbers(sandbox: Sandbox) -> None:
@@ -291,6 +295,43 @@ def test_a_flood_of_calls_is_ended(sandbox: Sandbox) -> None:
     found = sandbox.evaluate("for i = 1, 1e7 do pcall(f, i) end", {"f": calls.append})
     assert found.error is not None
     assert (found.error.kind, found.callback_calls, len(calls)) == ("callback_flood", 200, 200)
+
+
+def test_with_a_higher_limit_the_same_number_is_no_flood(sandbox: Sandbox) -> None:
+    """The negative control."""
+    code = "local n = 0 for i = 1, 300 do n = n + f() end return n"
+    assert sandbox.evaluate(code, {"f": lambda: 1}, limits=Limits(callback_calls=300)).value == 300
+
+
+_LEAVES = st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(st.characters(exclude_categories=["Cs"]))
+_VALUES = st.recursive(
+    _LEAVES,
+    lambda inner: st.lists(inner, max_size=20) | st.dictionaries(st.text("ab1 .", max_size=3), inner),
+    max_leaves=30,
+)
+
+
+def _as_it_returns(value: Any) -> Any:
+    if isinstance(value, float) and math.isinf(value):
+        return "inf" if value > 0 else "-inf"
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        return str(value)
+    if isinstance(value, list):
+        return [_as_it_returns(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _as_it_returns(item) for key, item in value.items()} or []
+    return value
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(value=_VALUES)
+def test_any_data_comes_back_as_it_went(sandbox: Sandbox, value: Any) -> None:
+    given_back: list[Any] = []
+    with sandbox.session() as session:
+        found = session.evaluate("local v = f() g(v) return v", {"f": lambda: value, "g": given_back.append})
+    assert found.error is None
+    assert found.value == _as_it_returns(value)
+    assert given_back == [_as_it_returns(value)]
 
 
 def test_callbacks_see_the_context_of_the_caller(sandbox: Sandbox) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -319,6 +320,25 @@ def test_idle_connections_are_bounded_and_harmless(own: SandboxServer) -> None:
         for sock in socks:
             sock.close()
     wait_until(lambda: children_of(_pid(own)) == [])
+    assert Sandbox(own.address).evaluate("return 1").value == 1
+
+
+def test_a_host_without_a_descriptor_is_told(own: SandboxServer) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    highest = max(int(name) for name in os.listdir("/proc/self/fd"))
+    errors = []
+    try:
+        for most in range(1, 4):
+            holes = [os.dup(0) for _ in range(highest + 1 - len(os.listdir("/proc/self/fd")) + 2)]
+            top = max(holes)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (top + most, hard))
+            errors.append(Sandbox(own.address).evaluate("return 1").error)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+            for hole in holes:
+                os.close(hole)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert [error.kind for error in errors if error is not None] == ["unavailable"] * 3
     assert Sandbox(own.address).evaluate("return 1").value == 1
 
 

@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from beamlens.coordinator.schemas import TOOLS as COORDINATOR_TOOLS
 from beamlens.domain import Completion, Insight, Notification
 from beamlens.llm.model import Message, ModelReply, ModelRequest, ToolCall
 from beamlens.llm.rules import RulesModel
 from tests.beamlens.llm.rules.operator_simulator import RUN, ToolFailed
-from beamlens.coordinator.schemas import TOOLS as COORDINATOR_TOOLS
 
 
 @dataclass

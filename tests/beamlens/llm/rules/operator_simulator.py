@@ -12,8 +12,8 @@ from typing import Any
 from beamlens.domain import Completion, HealthState, Notification, Snapshot
 from beamlens.llm.model import Message, ModelReply, ModelRequest, ToolCall
 from beamlens.llm.rules import RulesModel
-from beamlens.skills.checks import Check
 from beamlens.operator.schemas import TOOLS as OPERATOR_TOOLS
+from beamlens.skills.checks import Check
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 RUN = "0" * 31 + "1"

@@ -140,6 +140,8 @@ GROWS = Trend("v", least_change=10, snapshots=5)
         ((140, 130, 120, 110, 100), False),  # falling
         ((10, 20, 30, 40, 10, 20, 30, 40, 10, 20, 30, 40), False),  # teeth
         ((10, 20, 30, 5, 15, 25, 35, 10, 20, 30, 40, 15, 25, 35, 45, 25), True),  # teeth on a slope
+        ((334, 0, 102, 1, 103, 2, 1000, 1000, 1000, 1000, 1000, 1000), False),  # teeth, then a plateau
+        ((10, 90, 1, 90, 12, 90, 13, 90, 14, 90), False),  # teeth that hardly rise
         ((500, 510, 20, 30, 40, 50), False),  # a restart
         ((100, 100, 100, 100, 100), False),
     ],

@@ -189,3 +189,17 @@ def test_the_same_run_twice_is_the_same() -> None:
         return [(call.id, call.name, call.arguments) for call in run.calls]
 
     assert calls() == calls()
+
+
+def test_operators_that_end_one_after_another_leave_steps_to_conclude() -> None:
+    class OneByOne(CoordinatorSimulator):
+        def _wait(self, ms: int) -> object:
+            if self.running:
+                self._end(self.running.pop(0))
+            return {"waited_up_to_ms": ms}
+
+    quiet = [completion(f"quiet{place}") for place in range(10)]
+    run = OneByOne(of(completion("vm", LOCK), *quiet, completion("exception", STORM)))
+    run.run()
+    assert run.ended
+    assert {insight.notification_ids for insight in run.insights} == {(LOCK.id,), (STORM.id,)}

@@ -6,17 +6,33 @@ import asyncio
 import json
 import subprocess
 import sys
+import time
 from typing import Any
 
 import pytest
 
+from beamlens.agent.tool_schema import tool
+from beamlens.coordinator.schemas import TOOLS as COORDINATOR_TOOLS
 from beamlens.errors import ModelError
 from beamlens.llm.model import Message, ModelReply, ModelRequest, ToolCall, ToolSchema
 from beamlens.llm.rules import RulesModel
-from tests.beamlens.llm.rules.notices import completion, notice
-from beamlens.agent.tool_schema import tool
-from beamlens.coordinator.schemas import TOOLS as COORDINATOR_TOOLS
 from beamlens.operator.schemas import TOOLS as OPERATOR_TOOLS
+from tests.beamlens.llm.rules.notices import completion, notice
+
+
+def test_a_coordinator_that_waits_again_is_answered_a_little_later() -> None:
+    waited = Message("assistant", call=ToolCall("1", "wait", {"ms": 500}))
+    facts = {"role": "coordinator", "operators": [{"name": "vm"}], "running": ["vm"], "iteration": 3}
+
+    def seconds(gather: float, *messages: Message) -> float:
+        begun = time.monotonic()
+        request = ModelRequest("", (*messages, Message("user", "go")), COORDINATOR_TOOLS, facts=facts)
+        asyncio.run(RulesModel(gather).complete(request))
+        return time.monotonic() - begun
+
+    assert seconds(0.5, waited) >= 0.5
+    assert seconds(0.5) < 0.4
+    assert seconds(0.0, waited) < 0.4
 
 
 def ask(facts: dict[str, Any], *messages: Message, tools: tuple[ToolSchema, ...] = ()) -> ModelReply:
@@ -44,8 +60,7 @@ def test_facts_that_lack_everything_are_enough_to_go_on(role: str) -> None:
 
 
 def test_a_tool_that_wants_every_field_gets_null_for_none() -> None:
-    reason = {"type": ["string", "null"]}
-    strict = tool("take_snapshot", {"why": reason})
+    strict = tool("take_snapshot", "Look.", ("why",), why={"type": ["string", "null"]})
     reply = ask({"role": "operator", "iteration": 5}, tools=(strict,))
     assert reply.call is not None
     assert reply.call.arguments == {"why": None}
@@ -116,7 +131,9 @@ def test_a_summary_of_a_real_compaction_keeps_the_conversation_going() -> None:
         call = ToolCall(f"c{place}", "set_state", {"state": "warning", "reason": f"reason {place}"})
         messages += [Message("assistant", "", call), Message("user", f'{{"id": "{place:016x}"}}', answers=f"c{place}")]
     context = Context(tuple(messages))
-    shorter = compact(context, 9, lambda request: asyncio.run(RulesModel(gather_seconds=0).complete(request)), Compaction())
+    shorter = compact(
+        context, 9, lambda request: asyncio.run(RulesModel(gather_seconds=0).complete(request)), Compaction()
+    )
     summary = shorter.messages[0].text
     assert "Summed up by rules" in summary
     assert "set_state 4x" in summary
@@ -136,7 +153,7 @@ PIPELINE = {
 def test_a_query_chooses_operators_as_text_and_as_a_tool() -> None:
     wanted = {"intent": "question", "skills": ["sql"], "operator_context": "Why is the database slow?"}
     assert json.loads(ask({"role": "classify", **PIPELINE}).text) == wanted
-    schema = tool("classify", {"intent": {}, "skills": {}, "operator_context": {}})
+    schema = tool("classify", "", ("intent", "skills"), intent={}, skills={}, operator_context={})
     reply = ask({"role": "classify", **PIPELINE}, tools=(schema,))
     assert reply.call is not None
     assert reply.call.arguments == wanted
@@ -151,7 +168,7 @@ def test_findings_are_put_into_one_answer() -> None:
     assert "sql: a query took 3 s." in text
     assert "slow_query: a database query takes long" in text
     nothing = {"role": "synthesize", "completed": [completion("vm").to_dict()]}
-    reply = ask(nothing, tools=(tool("synthesize", {"answer": {}}),))
+    reply = ask(nothing, tools=(tool("synthesize", "", ("answer",), answer={}),))
     assert reply.call is not None
     assert reply.call.arguments["answer"].endswith("No anomaly found by 1 operator: vm.")
 

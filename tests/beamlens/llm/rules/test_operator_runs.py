@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from beamlens.llm.rules.operator_view import OperatorView
 from beamlens.llm.rules.words import CONFIRMED
 from beamlens.skills.checks import Check, Pattern, Rate, Threshold, Trend
 from tests.beamlens.llm.rules.operator_simulator import OperatorSimulator, ToolFailed
@@ -107,6 +108,12 @@ def test_what_is_no_leak_is_not_told(shape: str) -> None:
     completion = run.run()
     assert (completion.ending, completion.state, completion.notifications) == ("done", "healthy", ())
     assert "execute" not in run.names()
+
+
+def test_without_a_second_look_a_cache_that_just_filled_up_would_be_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(OperatorView, "again", False)
+    run = simulator(world(memory=HEALTHY["filled_at_the_end_of_the_first_look"]))
+    assert len(run.run().notifications) == 1
 
 
 @pytest.mark.parametrize("seed", range(60))

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from beamlens.llm.model import Message, ModelRequest
+from beamlens.llm.rules import operator
 from beamlens.llm.rules.compaction import sum_up
 from beamlens.skills.checks import Check, Threshold, Trend
-from tests.beamlens.llm.rules.operator_simulator import OperatorSimulator
+from tests.beamlens.llm.rules.operator_simulator import OperatorSimulator, ToolFailed
 
 BLOCKED = Check(
     "loop_blocked",
@@ -77,6 +80,13 @@ def test_one_quiet_snapshot_does_not_change_the_state() -> None:
     assert run.states == ["observing", "warning"]
 
 
+def test_without_the_three_quiet_snapshots_the_state_would_flutter(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(operator, "CLEAR", 1)
+    run = watching(lambda at: 1 if at < 5 or int(at) % 3 == 0 else 500, drill=lambda code: {"site": "a.py:1"})
+    go(run, 60)
+    assert run.states.count("healthy") > 3
+
+
 def test_the_same_finding_at_another_place_is_told_and_at_the_same_place_it_is_not() -> None:
     sites = {10: "a.py:1", 30: "b.py:2", 50: "a.py:1"}
     run = watching(lambda at: 500 if int(at) // 5 * 5 in sites else 1)
@@ -104,9 +114,6 @@ def test_a_compacted_conversation_tells_nothing_twice() -> None:
 
 
 def test_snapshots_that_fail_slow_it_down_and_do_not_end_it() -> None:
-    def fail(at: float) -> float:
-        raise RuntimeError
-
     run = watching(lambda at: 1)
     run.data = lambda at: _fail(at) if 5 < at < 30 else {"lag_ms": 1, "threads": 1}
     go(run, 60)
@@ -117,8 +124,6 @@ def test_snapshots_that_fail_slow_it_down_and_do_not_end_it() -> None:
 
 
 def _fail(at: float) -> dict[str, Any]:
-    from tests.beamlens.llm.rules.operator_simulator import ToolFailed
-
     raise ToolFailed("timeout")
 
 

@@ -125,7 +125,10 @@ def exchange(code: str, text: str | None, is_error: bool = False) -> Exchange:
         ('{"result": {"a": 1}, "seconds": 2}', {"a": 1, "result": {"a": 1}, "seconds": 2}),
         ('{"value": 5}', {"value": 5}),
         ("5", {"value": 5}),
-        ("null", {"value": None}),
+        ("null", None),
+        ("[]", None),
+        ("{}", None),
+        ('[null, "ValueError: no such table"]', None),
         ("[1, 2]", {"value": [1, 2]}),
         ('<data-1f>\n{"a": 1}\n</data-1f>', {"a": 1}),
         ('{"error": "no"}', None),
@@ -143,11 +146,29 @@ def test_results_of_drills_are_read_as_they_come(text: str | None, data: object)
 
 def test_drills_are_found_by_their_check_and_item() -> None:
     one, other = finding("a"), finding("b")
-    past = [exchange(drill_code(one), "{}"), exchange(drill_code(other), '{"error": "boom"}', True)]
+    past = [exchange(drill_code(one), '{"a": 1}'), exchange(drill_code(other), '{"error": "boom"}', True)]
     assert (drilled(one, past).attempts, drilled(one, past).confirmed) == (1, True)
     assert (drilled(other, past).attempts, drilled(other, past).problem) == (1, "boom")
     assert drilled(one, past, since=1).attempts == 0
     assert drilled(finding("c"), past).attempts == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ('[null, "ValueError: no such table"]', "ValueError: no such table"),
+        ("null", "it gave nothing"),
+        ("[]", "it gave nothing"),
+        ('{"error": {"kind": "syntax", "text": "line 1"}}', "line 1"),
+        ('{"truncated": "5 of 9 characters are shown", "text": "x"}', "5 of 9 characters are shown"),
+        ("plain words", "plain words"),
+        (None, "no result came"),
+    ],
+)
+def test_a_drill_that_failed_says_why(text: str | None, why: str) -> None:
+    one = finding("a")
+    result = drilled(one, [exchange(drill_code(one), text)])
+    assert (result.problem, result.confirmed) == (why, False)
 
 
 def test_json_is_found_in_a_fence() -> None:
