@@ -14,7 +14,7 @@ from typing import Any
 
 from beamlens.errors import ConfigurationError, ModelError
 from beamlens.llm.model import ModelFailure, ModelReply, ModelRequest
-from beamlens.llm.providers.anthropic_wire import body_of, is_schema_refusal, is_to_go_on, reply_of
+from beamlens.llm.providers.anthropic_wire import body_of, is_choice_refusal, is_schema_refusal, is_to_go_on, reply_of
 from beamlens.llm.providers.errors import (
     Scrubber,
     connection_failure,
@@ -50,6 +50,7 @@ class AnthropicModel:
         self._options = dict(options)
         self._model = str(options.get("model") or preset.default_model)
         self._strict = bool(options.get("strict", True))
+        self._unforced: set[str] = set()  # models that refuse to be told that they must choose a tool
         credentials = _credentials(provider, preset, options, environ)
         self._scrub = Scrubber(credentials.values())
         self._client = _sdk_client(provider, preset, options, credentials, self._scrub)
@@ -89,19 +90,33 @@ class AnthropicModel:
         return reply_of(request, said, self._provider, self._scrub)
 
     async def _send_adapting(self, request: ModelRequest, said: list[dict[str, Any]]) -> dict[str, Any]:
-        strict = self._strict
-        try:
-            return await self._send(request, said, strict=strict)
-        except ModelError as error:
-            failure = error.failure
-        if not (strict and request.tools and is_schema_refusal(failure)):
-            raise ModelError(failure)
-        # The limits of strict schemas differ by model and are not all documented: what matters is the answer.
-        self._strict = False
-        return await self._send(request, said, strict=False)
+        while True:
+            strict, forced = self._strict, self._name(request) not in self._unforced
+            try:
+                return await self._send(request, said, strict=strict, forced=forced)
+            except ModelError as error:
+                failure = error.failure
+            if not (request.tools and self._adapt(request, failure, strict=strict, forced=forced)):
+                raise ModelError(failure)
 
-    async def _send(self, request: ModelRequest, said: list[dict[str, Any]], *, strict: bool) -> dict[str, Any]:
-        body = body_of(request, self._model, self._options, said, strict=strict)
+    def _adapt(self, request: ModelRequest, failure: ModelFailure, *, strict: bool, forced: bool) -> bool:
+        """Leave out what the server refused, from now on; return whether there was such a thing."""
+        # What models take differs and is not all documented: what matters is the answer.
+        if forced and is_choice_refusal(failure):
+            self._unforced.add(self._name(request))
+            return True
+        if strict and is_schema_refusal(failure):
+            self._strict = False
+            return True
+        return False
+
+    def _name(self, request: ModelRequest) -> str:
+        return request.model or self._model
+
+    async def _send(
+        self, request: ModelRequest, said: list[dict[str, Any]], *, strict: bool, forced: bool
+    ) -> dict[str, Any]:
+        body = body_of(request, self._model, self._options, said, strict=strict, forced=forced)
         failure: ModelFailure
         try:
             raw = await self._client.messages.with_raw_response.create(**body, timeout=request.timeout)

@@ -14,9 +14,10 @@ from beamlens.llm.providers.options import body_extras
 from beamlens.llm.providers.strict import strict_tools
 from beamlens.llm.providers.turns import Turn, turns_of
 
-__all__ = ["body_of", "is_schema_refusal", "is_to_go_on", "reply_of"]
+__all__ = ["body_of", "is_choice_refusal", "is_schema_refusal", "is_to_go_on", "reply_of"]
 
 _CACHED = {"type": "ephemeral"}
+_CHOICE_WORDS = re.compile(r"tool_choice|forc\w* tool", re.I)
 _SCHEMA_WORDS = re.compile(r"grammar|strict|too complex|optional param|input_schema|json schema|compil", re.I)
 
 
@@ -27,6 +28,7 @@ def body_of(
     said: list[dict[str, Any]],
     *,
     strict: bool,
+    forced: bool,
 ) -> dict[str, Any]:
     """Return the arguments of `messages.create`.
 
@@ -36,6 +38,7 @@ def body_of(
         options: the client's: `max_tokens`, `caching`, and what it adds to the body.
         said: answers of this turn so far, which the server paused.
         strict: whether tools may be strict.
+        forced: whether a tool must be chosen; some models refuse to be told so.
     """
     caching = bool(options.get("caching", True))
     messages = [_message(turn) for turn in turns_of(request.messages)]
@@ -51,7 +54,7 @@ def body_of(
         body["system"] = [{"type": "text", "text": request.system, **({"cache_control": _CACHED} if caching else {})}]
     if request.tools:
         body["tools"] = _tools(request, strict=strict)
-        body["tool_choice"] = {"type": "any", "disable_parallel_tool_use": True}
+        body["tool_choice"] = {"type": "any" if forced else "auto", "disable_parallel_tool_use": True}
         if caching:
             body["tools"][-1]["cache_control"] = _CACHED
     extras = body_extras(options)
@@ -107,6 +110,11 @@ def is_to_go_on(answer: dict[str, Any]) -> bool:
 def is_schema_refusal(failure: ModelFailure) -> bool:
     """Return whether the tools' strict schemas were refused."""
     return failure.status == 400 and bool(_SCHEMA_WORDS.search(failure.text))
+
+
+def is_choice_refusal(failure: ModelFailure) -> bool:
+    """Return whether it was refused that a tool must be chosen, as models do that think before they act."""
+    return failure.status == 400 and bool(_CHOICE_WORDS.search(failure.text))
 
 
 def reply_of(request: ModelRequest, said: list[dict[str, Any]], provider: str, scrub: Scrubber) -> ModelReply:

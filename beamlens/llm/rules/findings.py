@@ -34,7 +34,7 @@ def in_order(checks: Iterable[Check], reason: str) -> list[Check]:
     """Return the checks that have to do with the reason first, then the severe ones, then as declared."""
 
     def rank(check: Check) -> tuple[int, int]:
-        about = f"{check.name} {check.cause or ''} {check.observation} {_path(check.when)}".replace("_", " ")
+        about = f"{check.name} {check.cause or ''} {check.observation} {check.when.path}".replace("_", " ")
         return -common(about, reason), -SEVERITY_RANK[check.severity]
 
     return sorted(checks, key=rank)
@@ -69,10 +69,6 @@ def still_holds(finding: Finding, seen: Sequence[Moment]) -> bool:
 
 def _conditions(check: Check) -> tuple[Condition, ...]:
     return check.when, *check.also
-
-
-def _path(condition: Condition) -> str:
-    return condition.path
 
 
 def _holding(check: Check, seen: Sequence[Moment], anywhere: bool) -> list[Match]:

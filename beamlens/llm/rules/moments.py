@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -58,8 +58,8 @@ def seconds_of(text: object) -> float | None:
     return (read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp()
 
 
-def series(seen: Iterable[Moment], path: str) -> dict[tuple[str, ...], list[Point]]:
-    """Return the numbers at `path` over time, for each item that its stars stand for."""
+def series(seen: Sequence[Moment], path: str) -> dict[tuple[str, ...], list[Point]]:
+    """Return the numbers at `path` over time, for each item that its stars stand for and the latest snapshot shows."""
     lines: dict[tuple[str, ...], list[Point]] = {}
     for moment in seen:
         if moment.at is None:
@@ -68,12 +68,5 @@ def series(seen: Iterable[Moment], path: str) -> dict[tuple[str, ...], list[Poin
             value = number(found.value)
             if value is not None:
                 lines.setdefault(found.keys, []).append(Point(moment.at, value, moment.id))
-    return _current(lines, list(seen) if isinstance(seen, Sequence) else [])
-
-
-def _current(lines: dict[tuple[str, ...], list[Point]], seen: Sequence[Moment]) -> dict[tuple[str, ...], list[Point]]:
-    """Keep the lines that reach to the latest snapshot: what is gone is over."""
-    if not seen:
-        return {}
-    latest = seen[-1].id
-    return {keys: line for keys, line in lines.items() if line[-1].snapshot == latest}
+    # What the latest snapshot does not show is over.
+    return {keys: line for keys, line in lines.items() if line[-1].snapshot == seen[-1].id}

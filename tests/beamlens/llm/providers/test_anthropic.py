@@ -74,6 +74,18 @@ def test_a_refused_grammar_is_sent_again_without_strict_and_stays_off() -> None:
     assert sent == [[True, True], [None, None], [None, None]]
 
 
+def test_a_model_that_refuses_forced_tools_is_asked_without_and_remembered() -> None:
+    refusal = error_answer(400, "Thinking may not be enabled when tool_choice forces tool use")
+    with StubAnthropic() as stub:
+        stub.enqueue(refusal, tool_message("done"), tool_message("done"), tool_message("done"))
+        model = model_for("anthropic", stub.url)
+        answers = ask(model, request(), request(), request(model="claude-other"))
+        sent = [each.json["tool_choice"] for each in stub.requests]
+    assert all(isinstance(answer, ModelReply) for answer in answers)
+    assert [choice["type"] for choice in sent] == ["any", "auto", "auto", "any"]
+    assert all(choice["disable_parallel_tool_use"] for choice in sent)
+
+
 def test_a_400_about_something_else_is_not_sent_again() -> None:
     with StubAnthropic() as stub:
         stub.always(error_answer(400, "max_tokens: too big"))

@@ -173,7 +173,7 @@ def test_claudes_servers_would_take_it(messages: list[Message]) -> None:
     from tests.beamlens.llm.providers.asking import request
 
     asked = request()
-    body = body_of(type(asked)("sys", tuple(messages), asked.tools), "m", {}, [], strict=True)
+    body = body_of(type(asked)("sys", tuple(messages), asked.tools), "m", {}, [], strict=True, forced=True)
     assert refusal(body) is None
 
 
