@@ -139,8 +139,9 @@ def say_healthy(view: CoordinatorView) -> Step | None:
         return None
     if _failures(view, []) >= 1 or view.names("running"):
         return None
-    finished, silent = _finished(view), _silent(view)
-    told = healthy_insight(finished, silent, _remarks(view))
+    sure = _sure(view)
+    silent = [name for name in view.names("operators") if name not in sure]
+    told = healthy_insight(sure, silent, _remarks(view))
     return Step("produce_insight", told, told["summary"])
 
 
@@ -219,14 +220,29 @@ def _named(group: Group) -> str:
     return f"{group.root.key or group.root.kind}, seen by {', '.join(group.operators)}."
 
 
+def _ended(view: CoordinatorView) -> list[Mapping[str, Any]]:
+    return [one for one in listed(view.facts, "completed") if isinstance(one, dict)]
+
+
 def _finished(view: CoordinatorView) -> list[str]:
-    ended = [one for one in listed(view.facts, "completed") if isinstance(one, dict)]
-    return [str(one.get("operator")) for one in ended if one.get("ending", "done") in _ENDED_WELL]
+    return [str(one.get("operator")) for one in _ended(view) if one.get("ending", "done") in _ENDED_WELL]
 
 
-def _silent(view: CoordinatorView) -> list[str]:
-    finished = set(_finished(view))
-    return [name for name in view.names("operators") if name not in finished]
+def _doubtful(view: CoordinatorView) -> list[str]:
+    """Return the operators that finished and told nothing, but do not call their subject healthy either."""
+    return [
+        str(one.get("operator"))
+        for one in _ended(view)
+        if one.get("ending", "done") in _ENDED_WELL
+        and not one.get("notifications")
+        and one.get("state", "healthy") != "healthy"
+    ]
+
+
+def _sure(view: CoordinatorView) -> list[str]:
+    """Return the operators whose silence means that nothing is wrong."""
+    doubtful = _doubtful(view)
+    return [name for name in _finished(view) if name not in doubtful]
 
 
 def _remarks(view: CoordinatorView) -> str:
@@ -240,6 +256,7 @@ def _remarks(view: CoordinatorView) -> str:
         if isinstance(one, dict) and one.get("ending", "done") not in _ENDED_WELL:
             why = f" ({shorten(clean(str(one['reason'])), 200)})" if one.get("reason") else ""
             said.append(f"Operator {one.get('operator')} ended as {one.get('ending')}{why}.")
+    said += [f"Operator {name} could not tell how its subject is." for name in _doubtful(view)]
     if view.names("running"):
         said.append(f"Still running: {', '.join(view.names('running'))}.")
     return " ".join(said)

@@ -64,7 +64,7 @@ def healthy_insight(finished: list[str], silent: list[str], remarks: str) -> dic
     if finished:
         said = f"no anomaly found by {plural(len(finished), 'operator')}: {', '.join(finished)}."
     else:
-        said = "nothing could be observed: no operator finished its run."
+        said = "nothing could be observed: no operator could tell."
     return {
         "notification_ids": [],
         "correlation_type": "temporal",

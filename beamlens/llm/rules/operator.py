@@ -51,12 +51,16 @@ def introduce(view: OperatorView) -> Step | None:
 
 
 def give_up_blind(view: OperatorView) -> Step | None:
-    """End a run on demand that cannot see: nothing is said of what was not measured."""
+    """End a run on demand that cannot see; the subject is not called healthy, since nothing was measured."""
     failed = _failed_in_a_row(view)
     if view.continuous or failed < _FAILURES:
         return None
-    thought = f"{plural(failed, 'snapshot')} in a row failed: {_last_error(view)} Nothing can be said of the subject."
-    return _thought_then_done(view, thought)
+    thought = f"{plural(failed, 'snapshot')} in a row failed: {_last_error(view)}. Nothing can be said of the subject."
+    if view.past[-1].call.name == "take_snapshot" and view.left > _TO_FINISH:
+        return Step("think", {"thought": thought}, thought)
+    if view.state == "healthy" and not _just_set(view, "observing") and view.left > 0:
+        return _state("observing", thought)
+    return Step("done", {}, thought)
 
 
 def look(view: OperatorView) -> Step | None:
@@ -268,9 +272,3 @@ def _last_error(view: OperatorView) -> str:
         if exchange.call.name == "take_snapshot":
             return problem_of(exchange)
     return ""
-
-
-def _thought_then_done(view: OperatorView, thought: str) -> Step:
-    if view.past and view.past[-1].call.name == "think":
-        return Step("done", {}, thought)
-    return Step("think", {"thought": thought}, thought)

@@ -227,7 +227,7 @@ def test_snapshots_that_fail_end_the_run_without_a_word_about_the_subject() -> N
     completion = run.run()
     assert (completion.ending, completion.notifications) == ("done", ())
     assert "snapshot timed out" in run.called("think")[-1].arguments["thought"]
-    assert run.states == []
+    assert run.states == ["observing"]
 
 
 def test_a_snapshot_that_fails_once_is_taken_again() -> None:
