@@ -99,7 +99,8 @@ def test_nothing_is_started_once_the_stop_has_begun() -> None:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
             assert future.get(timeout=20)
-        assert captured.events == []
+        # The first starts are told by a thread of its own, maybe only now.
+        assert [event for event in captured.events if event.metadata["pid"] not in pids] == []
         assert not any(map(alive, pids))
 
 
