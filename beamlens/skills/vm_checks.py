@@ -146,7 +146,7 @@ CHECKS: Final = (
         also=(
             Threshold("loops.*.blocks_last_minute", ">=", 3),
             Threshold("loops.*.usual_place.part", ">=", 0.5),
-            Threshold("gil.wait_ms_p50", "<", 12.0),
+            Threshold("gil.wait_ms_p50", "<", 50.0),
         ),
         severity="critical",
         observation=(

@@ -65,7 +65,8 @@ Threads grouped by what started them (`born`, `born_in`) and what they run (`run
 `unknown_to_threading` were started by other code. `limit` 1 to 50, default 20.
 
 ```lua
-for _, g in ipairs(vm_threads(5).groups) do print(g.count, g.key, g.per_minute) end
+local g = vm_threads(5).groups[1]
+return {g.key, g.count, g.per_minute}
 ```
 
 ### vm_thread_stacks(limit)
@@ -115,7 +116,7 @@ return l and l.holder_at .. " holds " .. l.lock
 ```
 
 ### vm_gil()
-How long a thread waits for the interpreter lock: `wait_ms_p50`, `wait_ms_p95` (half a minute), `longest_hold_ms` (one
+How long a thread waits for the interpreter lock: `wait_ms_p50`, `wait_ms_p95` (half a minute), `longest_wait_ms` (one
 minute; 0 if none reached 50), `samples`, `switch_interval_ms`.
 
 ```lua

@@ -108,7 +108,8 @@ class Walker:
         for number in range(len(modules)):
             at = (first + number) % len(modules)
             if not one.follow(modules[at], depth):
-                self._cursors[owner] = at
+                # A module that alone takes more than the budget must not keep the others from their turn.
+                self._cursors[owner] = at if number else (at + 1) % len(modules)
                 return False
         self._cursors[owner] = 0
         return True

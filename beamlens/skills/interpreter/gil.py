@@ -8,8 +8,6 @@ from collections import deque
 from statistics import median, quantiles
 from typing import Any, Final
 
-from beamlens.skills.interpreter.procfs import run_delay_ns
-
 __all__ = ["GilGauge"]
 
 _KEPT: Final = 300
@@ -26,6 +24,7 @@ class GilGauge:
     def __init__(self) -> None:
         self._waits: deque[float] = deque(maxlen=_KEPT)
         self._longest: deque[tuple[float, float]] = deque(maxlen=_KEPT)
+        self._known = False
 
     def measure(self, asked: float, slept: float, delayed_ns: int | None) -> float:
         """Note one sleep and return how long the interpreter lock was waited for, in milliseconds.
@@ -35,6 +34,7 @@ class GilGauge:
             slept: seconds that passed.
             delayed_ns: how long the thread waited for a processor meanwhile.
         """
+        self._known = delayed_ns is not None
         late = max(0.0, (slept - asked) * 1e3 - (delayed_ns or 0) / 1e6)
         self._waits.append(late)
         if late >= _LONG_MS:
@@ -44,15 +44,14 @@ class GilGauge:
     def snapshot(self) -> dict[str, Any]:
         """Return the waits of the last half minute, in milliseconds."""
         waits = list(self._waits)
-        known = run_delay_ns() is not None
         if len(waits) < 10:
-            return {"wait_ms_p50": None, "wait_ms_p95": None, "longest_hold_ms": None, "samples": len(waits)}
+            return {"wait_ms_p50": None, "wait_ms_p95": None, "longest_wait_ms": None, "samples": len(waits)}
         held = [late for when, late in list(self._longest) if when >= time.monotonic() - 60.0]
         return {
             "wait_ms_p50": round(median(waits), 2),
             "wait_ms_p95": round(quantiles(waits, n=20)[-1], 2),
-            "longest_hold_ms": round(max(held), 1) if held else 0.0,
+            "longest_wait_ms": round(max(held), 1) if held else 0.0,
             "samples": len(waits),
             "switch_interval_ms": round(sys.getswitchinterval() * 1e3, 2),
-            "processor_wait_known": known,
+            "processor_wait_known": self._known,
         }

@@ -171,8 +171,9 @@ def _of_function(function: FunctionType) -> Iterator[tuple[str | None, Any]]:
         yield "<default>", value
     for name, value in (function.__kwdefaults__ or {}).items():
         yield f"<{name}>", value
+    foreign = (id(function.__globals__), id(getattr(function, "__builtins__", None)), id(function.__kwdefaults__))
     for each in gc.get_referents(function):
-        if type(each) is dict and each is not function.__globals__ and each is not function.__kwdefaults__:
+        if type(each) is dict and id(each) not in foreign:
             yield from _public(each)
 
 

@@ -13,6 +13,7 @@ from typing import Any, Final, Literal
 
 from beamlens.skills.interpreter.places import Place, application_place, owner_of, place_of, stack_of
 from beamlens.skills.interpreter.procfs import thread_cpu_ns, thread_syscall
+from beamlens.skills.interpreter.threads import threads_by_ident
 from beamlens.skills.interpreter.with_locks import Block, called_name, entering, supported, within
 
 __all__ = ["LockHistory"]
@@ -76,36 +77,36 @@ class LockHistory:
         self._points: dict[int, _Point] = {}
         self._ticks: deque[tuple[float, tuple[_Seen, ...]]] = deque(maxlen=_TICKS)
 
-    def look(self, now: float, frames: Mapping[int, FrameType], threads: Mapping[int, threading.Thread]) -> None:
+    def look(self, now: float, frames: Mapping[int, FrameType], native_ids: Mapping[int, int]) -> None:
         """Look once.
 
         Args:
             now: `time.monotonic()`.
             frames: the innermost frame of each thread that is to be looked at.
-            threads: the threads by ident.
+            native_ids: the kernel's ids of the threads, by ident, as far as known.
         """
         if not supported():
             return
         waiting: dict[_Lock, list[tuple[int, float, Place]]] = {}
         points: dict[int, _Point] = {}
         for ident, frame in frames.items():
-            point = points[ident] = self._point(self._points.get(ident), frame, threads.get(ident), now)
+            point = points[ident] = self._point(self._points.get(ident), frame, native_ids.get(ident), now)
             if point.since is not None:
                 found = _waits_for(frame)
                 if found is not None:
                     waiting.setdefault(found[0], []).append((ident, now - point.since, found[1]))
         self._points = points
-        seen = tuple(_seen(lock, waiters, frames, threads) for lock, waiters in waiting.items())
+        seen = tuple(_seen(lock, waiters, frames) for lock, waiters in waiting.items())
         self._ticks.append((now, seen))
 
     @staticmethod
-    def _point(before: _Point | None, frame: FrameType, thread: threading.Thread | None, now: float) -> _Point:
+    def _point(before: _Point | None, frame: FrameType, native_id: int | None, now: float) -> _Point:
         code, at = frame.f_code, frame.f_lasti
         if before is None or before.code is not code or before.at != at:
             return _Point(code, at)
         if not _may_wait(code) or _asked(frame) is None:
             return before
-        cpu = thread_cpu_ns(thread.native_id if thread is not None else None)
+        cpu = thread_cpu_ns(native_id)
         still = before.cpu is None or cpu is None or cpu - before.cpu < _STILL_NS
         since = before.since if still else None
         return _Point(code, at, cpu, since if since is not None else now)
@@ -168,22 +169,19 @@ def _seen(
     lock: _Lock,
     waiters: list[tuple[int, float, Place]],
     frames: Mapping[int, FrameType],
-    threads: Mapping[int, threading.Thread],
 ) -> _Seen:
     places = Counter(place for _, _, place in waiters)
-    holder = _holder(lock, {ident for ident, _, _ in waiters}, frames, threads)
+    holder = _holder(lock, {ident for ident, _, _ in waiters}, frames)
     return _Seen(lock, len(waiters), max(longest for _, longest, _ in waiters), places.most_common(1)[0][0], holder)
 
 
-def _holder(
-    lock: _Lock, waiters: set[int], frames: Mapping[int, FrameType], threads: Mapping[int, threading.Thread]
-) -> _Holder | None:
+def _holder(lock: _Lock, waiters: set[int], frames: Mapping[int, FrameType]) -> _Holder | None:
     for ident, top in frames.items():
         if ident in waiters:
             continue
         for frame in _frames_that_know(lock, top):
             if any(_lock(frame, block) == lock for block in within(frame)):
-                return _described(ident, top, threads.get(ident))
+                return _described(ident, top, threads_by_ident().get(ident))
     return None
 
 

@@ -19,7 +19,7 @@ from typing import Any, Final
 from beamlens.skills.interpreter.places import Place, owner_of, place_of, stack_of
 from beamlens.skills.interpreter.with_locks import called_name
 
-__all__ = ["BLOCKED_SECONDS", "Block", "LoopWatch"]
+__all__ = ["BLOCKED_SECONDS", "Block", "LoopWatch", "blocking_place", "loop_of", "usual_place"]
 
 BLOCKED_SECONDS: Final = 0.1
 """How late a heartbeat is before its loop counts as blocked."""
@@ -117,7 +117,7 @@ class _Watched:
             self.blocks.append(self.block)
             self.block_count += 1
         self.block.seconds = now - self.sent
-        place = _blocking_place(frame)
+        place = blocking_place(frame)
         if place is not None:
             self.block.places[place] += 1
             self.block.doing[called_name(frame.f_code, frame.f_lasti) or frame.f_code.co_qualname] += 1
@@ -141,7 +141,7 @@ class _Watched:
             "blocks_last_minute": len(blocks),
             "blocked_part": round(min(1.0, sum(block.seconds for block in blocks) / self._span(now)), 3),
             "longest_block": longest.to_dict(now) if longest is not None else None,
-            "usual_place": _usual(blocks),
+            "usual_place": usual_place(blocks),
         }
 
     def _span(self, now: float) -> float:
@@ -149,7 +149,7 @@ class _Watched:
         return max(1.0, min(_RECENT, now - oldest))
 
 
-def _usual(blocks: Iterable[Block]) -> dict[str, Any] | None:
+def usual_place(blocks: Iterable[Block]) -> dict[str, Any] | None:
     """Return the line at which the loop was blocked for the most of the time, of all recent blocks."""
     time_at: Counter[Place] = Counter()
     doing: dict[Place, Counter[str]] = {}
@@ -171,7 +171,7 @@ def _usual(blocks: Iterable[Block]) -> dict[str, Any] | None:
     }
 
 
-def _blocking_place(frame: FrameType) -> Place | None:
+def blocking_place(frame: FrameType) -> Place | None:
     """Return the application's innermost line, or the innermost of a library; None while the loop itself is at work."""
     outside = None
     for each in stack_of(frame, _DEPTH):
@@ -219,7 +219,7 @@ class LoopWatch:
         chosen = (idents[first:] + idents[:first])[:_MOST_THREADS]
         self._offset = first + len(chosen)
         for ident in chosen:
-            loop = None if ident in known else _loop_of(frames[ident])
+            loop = None if ident in known else loop_of(frames[ident])
             if loop is not None and id(loop) not in self._watched:
                 self._watched[id(loop)] = _Watched(loop, ident)
 
@@ -243,7 +243,7 @@ class LoopWatch:
         return [block.to_dict(now) for block in sorted(found, key=lambda block: -block.began)[:limit]]
 
 
-def _loop_of(top: FrameType) -> Any:
+def loop_of(top: FrameType) -> Any:
     """Return the loop that a thread runs now, or None. Only frames of asyncio's own are asked for their `self`."""
     for frame in stack_of(top, _DEPTH):
         attribute = _RUNNERS.get(frame.f_code.co_qualname)

@@ -12,7 +12,17 @@ from pathlib import Path
 from types import CodeType, FrameType
 from typing import Final, Literal
 
-__all__ = ["Owner", "Place", "application_place", "code_place", "owner_of", "place_of", "shown_file", "stack_of"]
+__all__ = [
+    "Owner",
+    "Place",
+    "application_place",
+    "code_place",
+    "owner_of",
+    "place_at",
+    "place_of",
+    "shown_file",
+    "stack_of",
+]
 
 Owner = Literal["application", "library", "standard", "own"]
 
@@ -102,6 +112,11 @@ def place_of(frame: FrameType) -> Place:
     """Return where a frame stands now; of a running frame of another thread too."""
     code = frame.f_code
     return _place(code.co_filename, frame.f_lineno or code.co_firstlineno, code.co_qualname)
+
+
+def place_at(code: CodeType, line: int | None) -> Place:
+    """Return a line of a function, such as one that a traceback names."""
+    return _place(code.co_filename, line or code.co_firstlineno, code.co_qualname)
 
 
 def code_place(code: CodeType) -> Place:

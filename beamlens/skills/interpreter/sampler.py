@@ -15,15 +15,15 @@ from beamlens.skills.interpreter.gil import GilGauge
 from beamlens.skills.interpreter.locks import LockHistory
 from beamlens.skills.interpreter.loops import LoopWatch
 from beamlens.skills.interpreter.memory import MemoryHistory
-from beamlens.skills.interpreter.procfs import run_delay_ns, thread_cpu_ns
-from beamlens.skills.interpreter.threads import ThreadHistory, kind_of, threads_by_ident
+from beamlens.skills.interpreter.procfs import RunDelay, thread_cpu_ns
+from beamlens.skills.interpreter.threads import ThreadHistory
 
 __all__ = ["Sampler"]
 
 _TICK: Final = 0.1
 _SECOND: Final = 1.0
 _WALK: Final = 3.0
-_TICK_PART: Final = 150.0  # a tick may take this part of the time to the next: 0.67 % of a core
+_TICK_PART: Final = 250.0  # a tick may take this part of the time to the next: 0.4 % of a core
 _WALK_PART: Final = 500.0
 _LONGEST_TICK: Final = 2.0
 
@@ -46,7 +46,6 @@ class Sampler:
         self._walking = threading.Lock()
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
-        self._own: dict[int, tuple[int, bool]] = {}
         self._next_second = self._next_walk = 0.0
         self._began = time.monotonic()
         self.ticks = 0
@@ -58,6 +57,7 @@ class Sampler:
         if self._thread is not None:
             return
         births.begin()
+        self._stopped.clear()
         self._began = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="beamlens-vm-sampler", daemon=True)
         self._thread.start()
@@ -95,47 +95,48 @@ class Sampler:
         }
 
     def _run(self) -> None:
-        pause = _TICK
-        while True:
-            before, delayed = time.perf_counter(), run_delay_ns()
-            if self._stopped.wait(pause):
-                return
-            after, delayed_after = time.perf_counter(), run_delay_ns()
-            waited = delayed_after - delayed if delayed is not None and delayed_after is not None else None
-            self.gil.measure(pause, after - before, waited)
-            began = time.thread_time()
-            self._guarded(self._tick)
-            self.ticks += 1
-            pause = min(_LONGEST_TICK, max(_TICK, (time.thread_time() - began) * _TICK_PART))
-            self._seldom(time.monotonic())
+        delay = RunDelay()
+        try:
+            pause = 0.0
+            while not self._pause(pause, delay):
+                self._seldom(time.monotonic())
+                began = time.thread_time()
+                self._guarded(self._tick)
+                self.ticks += 1
+                pause = min(_LONGEST_TICK, max(_TICK, (time.thread_time() - began) * _TICK_PART))
+        finally:
+            delay.close()
+
+    def _pause(self, seconds: float, delay: RunDelay) -> bool:
+        """Sleep, and note how late it went on; return whether it is time to end."""
+        before, delayed = time.perf_counter(), delay.read()
+        if self._stopped.wait(seconds):
+            return True
+        slept, delayed_after = time.perf_counter() - before, delay.read()
+        self.gil.measure(seconds, slept, None if delayed is None or delayed_after is None else delayed_after - delayed)
+        return False
 
     def _seldom(self, now: float) -> None:
         if now >= self._next_second:
             began = time.thread_time()
+            self._guarded(lambda: self.threads.look(now))
             self._guarded(lambda: self.cpu.look(now))
             self._guarded(lambda: self.memory.look(now))
-            self._guarded(lambda: self.threads.look(now))
             self._next_second = now + max(_SECOND, (time.thread_time() - began) * _WALK_PART)
         if now >= self._next_walk:
             self._guarded(self.walk)
             self._next_walk = now + max(_WALK, self.containers.last.cost_ms / 1e3 * _WALK_PART)
 
     def _tick(self) -> None:
-        now, threads = time.monotonic(), threads_by_ident()
-        self._own = {ident: self._owned(ident, thread) for ident, thread in threads.items()}
-        me = threading.get_ident()
+        now = time.monotonic()
         frames = sys._current_frames()
-        for ident in [ident for ident in frames if ident == me or self._own.get(ident, (0, False))[1]]:
-            del frames[ident]
+        for ident in (threading.get_ident(), *self.threads.own):
+            frames.pop(ident, None)
         try:
             self.loops.look(now, frames)
-            self.locks.look(now, frames, threads)
+            self.locks.look(now, frames, self.threads.native_ids)
         finally:
             frames.clear()
-
-    def _owned(self, ident: int, thread: threading.Thread) -> tuple[int, bool]:
-        known = self._own.get(ident)
-        return known if known is not None and known[0] == id(thread) else (id(thread), kind_of(thread).own)
 
     def _guarded(self, look: Callable[[], object]) -> None:
         try:

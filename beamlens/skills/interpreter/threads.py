@@ -92,10 +92,17 @@ class _Series:
 
 
 class ThreadHistory:
-    """Count the threads of each kind over time. One thread only (the sampler's); `growing` from any."""
+    """Count the threads of each kind over time. One thread only (the sampler's); `growing` from any.
+
+    Attributes:
+        native_ids: the kernel's ids of the threads at the last look, by ident.
+        own: the idents of this package's threads at the last look.
+    """
 
     def __init__(self) -> None:
         self._kinds: dict[int, tuple[int, ThreadKind]] = {}
+        self.native_ids: dict[int, int] = {}
+        self.own: frozenset[int] = frozenset()
         self._series: dict[ThreadKind, _Series] = {}
 
     def look(self, now: float) -> None:
@@ -108,6 +115,8 @@ class ThreadHistory:
         births.forget(set(threads))
         known = self._kinds
         self._kinds = {ident: self._known(known.get(ident), thread) for ident, thread in threads.items()}
+        self.native_ids = {ident: thread.native_id for ident, thread in threads.items() if thread.native_id is not None}
+        self.own = frozenset(ident for ident, (_, kind) in self._kinds.items() if kind.own)
         counts = Counter(kind for _, kind in self._kinds.values() if not kind.own)
         bounds = _bounds(threads, self._kinds)
         for kind in list(counts.keys() | self._series.keys()):

@@ -127,7 +127,14 @@ def entering(frame: FrameType) -> Block | None:
 
 @lru_cache(maxsize=8192)
 def _entered_at(code: CodeType, offset: int) -> Block | None:
-    return next((block for block in lock_blocks(code) if block.enters == offset), None)
+    at = _at(code, offset)
+    return next((block for block in lock_blocks(code) if at is not None and block.enters == at[1].offset), None)
+
+
+def _at(code: CodeType, offset: int) -> tuple[int, dis.Instruction] | None:
+    """Return the instruction at `f_lasti`, which points behind a call into its caches while Python code is called."""
+    before = [(number, each) for number, each in enumerate(_instructions(code)) if each.offset <= offset]
+    return before[-1] if before else None
 
 
 def within(frame: FrameType) -> tuple[Block, ...]:
@@ -146,10 +153,10 @@ def called_name(code: CodeType, offset: int) -> str | None:
         offset: `f_lasti`.
     """
     instructions = _instructions(code)
-    at = next((number for number, each in enumerate(instructions) if each.offset == offset), None)
-    if at is None or instructions[at].opname not in _CALLS:
+    found = _at(code, offset)
+    if found is None or found[1].opname not in _CALLS:
         return None
-    return _callee(instructions, at)
+    return _callee(instructions, found[0])
 
 
 def _callee(instructions: Sequence[dis.Instruction], at: int) -> str | None:

@@ -10,10 +10,10 @@ from typing import Any
 
 from lupa.lua54 import LuaRuntime
 
+from beamlens.llm.rules.conditions import matches
 from beamlens.llm.rules.drills import drill_code
 from beamlens.llm.rules.findings import Finding, findings
 from beamlens.llm.rules.moments import Moment
-from beamlens.llm.rules.conditions import matches
 from beamlens.llm.rules.templates import Surroundings, fill
 from beamlens.skills.vm_checks import CHECKS
 

@@ -51,7 +51,7 @@ LOCK = threading.Lock()
 def fill(store: Sessions) -> None:
     number = 0
     while not ENDED.wait(0.02):
-        for _ in range(60):
+        for _ in range(20):
             number += 1
             store.remember(number)
 

@@ -1,0 +1,26 @@
+"""No call of the skill stops a program of millions of objects for long."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+
+
+def test_no_call_stops_a_program_with_three_million_objects_and_a_snapshot_takes_below_5_ms() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.beamlens.skills.vm.stops", "3000000"],
+        capture_output=True,
+        text=True,
+        timeout=150,
+        check=True,
+    )
+    found = json.loads(done.stdout)
+    assert found.pop("negative control") > 20, "the heartbeat must see a call that does stop the program"
+    assert found.pop("snapshot_ms")["p99"] < 5
+    assert found.pop("collector")["errors"] == 0
+    assert {name: stop for name, stop in found.items() if stop > 50} == {}
