@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, Final
 
 import pykka
 
 from beamlens.coordinator.messages import Await, Cancel, Investigate, Member, Outcome, SetMembers, Status
+from beamlens.coordinator.strategy import check_strategy
 from beamlens.domain import CoordinatorStatus, OperatorStatus, new_trace_id
-from beamlens.errors import BeamlensError, DeadlineExceeded, ModelFailed, RunCancelled, UnknownOperator
+from beamlens.errors import BeamlensError, ConfigurationError, DeadlineExceeded, ModelFailed, RunCancelled, UnknownOperator
 from beamlens.following import Follower
 from beamlens.operator.operator import Operator
 from beamlens.operator_handle import OperatorHandle, reason_of
+from beamlens.option_checks import check_names, check_values
 from beamlens.options import OperatorPlan, Options, plan_operator
 from beamlens.probe.messages import AddSkill, Failed, RemoveSkill
 from beamlens.skills.catalog import canonical_name
@@ -23,6 +26,7 @@ from supervision import Backoff, ChildSpec, Ref, SupervisionError, SupervisorRef
 __all__ = ["Lens", "operator_spec"]
 
 _GLANCE: Final = 2.0
+_RUN_OPTIONS: Final = frozenset(each.name for each in fields(Investigate)) - {"context", "asked_at"}
 _SECONDS: Final = 30.0
 _RAISED: Final[dict[str, type[BeamlensError]]] = {
     "cancelled": RunCancelled,
@@ -57,7 +61,7 @@ class Lens(SupervisorRef):
             context: a text, or a mapping with `reason`; None: look around.
             timeout: seconds to wait; then `pykka.Timeout` is raised and the run goes on.
             options: of `Investigate`: `operators`, `deadline` (seconds; 300), `max_iterations`, `strategy`, `client`,
-                `model`, `notifications`, `caller`.
+                `model`, `notifications`, `caller`; `run_id` (32 hexadecimal characters) where it must be known before.
 
         Returns:
             Insights, what operators found, and `answer`, one text that says it all.
@@ -113,7 +117,8 @@ class Lens(SupervisorRef):
         tree = self["operators"]
         for known in (name, canonical_name(name)):
             if known in tree:
-                return OperatorHandle(known, tree[known], self["journal"], self._kept("journal")["listeners"])
+                config = tree.get_childspec(known).start[1][0]
+                return OperatorHandle(config, tree[known], self["journal"], self._kept("journal")["listeners"])
         names = ", ".join(self.operator_names()) or "none"
         raise UnknownOperator(f"there is no operator {name!r}; there are: {names}")
 
@@ -172,6 +177,8 @@ class Lens(SupervisorRef):
             ConfigurationError: it is none, or there is one of that name.
         """
         plan = plan_operator(given, self.options, self._kept("journal")["tree"])
+        if plan.config.name in self["operators"]:
+            raise ConfigurationError(f"there is an operator {plan.config.name!r}; give this one another name")
         if plan.config.local_skill is None:
             _check(self["probe"].ask(AddSkill(plan.spec), timeout=_SECONDS))
         try:
@@ -204,29 +211,28 @@ class Lens(SupervisorRef):
             return  # a probe that is gone took its skills along
 
     def _tell_members(self) -> None:
-        members = tuple(
-            member_of(self["operators"].get_childspec(name), self._kept("probe")["skills"])
-            for name in self.operator_names()
-        )
+        members = tuple(member_of(self["operators"].get_childspec(name)) for name in self.operator_names())
         self.coordinator.tell(SetMembers(members))
 
     def _kept(self, child: str) -> Any:
         return self.get_childspec(child).start[2]
 
 
-def member_of(spec: ChildSpec, skills: Any) -> Member:
+def member_of(spec: ChildSpec) -> Member:
     """Return what the coordinator is told of an operator."""
     config = spec.start[1][0]
-    skill = next((each.skill for each in skills.specs() if each.name == config.skill), None)
-    title = skill.title if skill is not None else config.skill
-    return Member(config.name, title, skill.description if skill is not None else "")
+    return Member(config.name, config.title, config.description)
 
 
 def _investigate(context: Any, options: dict[str, Any]) -> Investigate:
+    check_names("a run", options, _RUN_OPTIONS)
+    check_values("a run", options)
+    if options.get("strategy") is not None:
+        check_strategy(options["strategy"])
     for name in ("operators", "notifications"):
         if options.get(name) is not None:
             options[name] = tuple(options[name])
-    return Investigate(run_id=new_trace_id(), context=reason_of(context), **options)
+    return Investigate(**{"run_id": new_trace_id(), "context": reason_of(context), **options})
 
 
 def _checked(outcome: Outcome) -> Outcome:

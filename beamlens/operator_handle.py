@@ -6,22 +6,25 @@ import asyncio
 import queue
 import threading
 from collections.abc import Iterator, Mapping
+from dataclasses import fields
 from typing import Any
 
 import pykka
 
-from beamlens.domain import Completion, Notification, OperatorStatus, new_trace_id
+from beamlens.domain import Completion, Notification, OperatorStatus, RunStatus, new_trace_id
 from beamlens.following import Follower
 from beamlens.journal.journal import Listeners
 from beamlens.operator.messages import (
     Await,
     Cancel,
     Invoke,
+    OperatorConfig,
     Question,
     RunNotified,
     RunOptions,
     Status,
 )
+from beamlens.option_checks import check_names, check_values
 from supervision import Ref, ReplyFuture, SupervisionError
 
 __all__ = ["OperatorHandle", "RunHandle", "reason_of"]
@@ -32,20 +35,22 @@ _GLANCE = 2.0  # seconds that an operator gets to say how it stands
 class RunHandle:
     """Hold a run that was begun: iterate it for its notifications as they are sent, then take its `completion`.
 
-    Any thread of the application; one iterates.
+    Any thread of the application; one iterates at a time.
     """
 
     def __init__(self, run_id: str, told: queue.SimpleQueue[Any], outcome: ReplyFuture) -> None:
         self.run_id = run_id
         self._told = told
         self._outcome = outcome
+        self._over = False
 
     def __iter__(self) -> Iterator[Notification]:
-        """Yield notifications until the run has ended."""
+        """Yield notifications until the run has ended; once it has, all of them."""
         seen: set[str] = set()
-        while isinstance(told := self._told.get(), RunNotified):
+        while not self._over and isinstance(told := self._told.get(), RunNotified):
             seen.add(told.notification.id)
             yield told.notification
+        self._over = True
         # What was told while the operator's process died may have been lost; the completion has it.
         yield from (found for found in self.wait().notifications if found.id not in seen)
 
@@ -67,14 +72,15 @@ class OperatorHandle:
     """Hold an operator. Any thread of the application.
 
     Args:
-        name: the operator's.
+        config: the operator's.
         ref: to it; follows restarts.
         journal: who hands on what it tells; a ref.
         listeners: who listens to which run.
     """
 
-    def __init__(self, name: str, ref: Ref, journal: Ref, listeners: Listeners) -> None:
-        self.name = name
+    def __init__(self, config: OperatorConfig, ref: Ref, journal: Ref, listeners: Listeners) -> None:
+        self.config = config
+        self.name = config.name
         self.ref = ref
         self._journal = journal
         self._listeners = listeners
@@ -138,10 +144,16 @@ class OperatorHandle:
         try:
             status = self.ref.ask(Status(), timeout=_GLANCE)
         except pykka.Timeout:
-            return OperatorStatus(self.name, status="busy")
+            return self._silent("busy" if self.ref.pid is not None else "restarting")
         except (pykka.ActorDeadError, SupervisionError):
-            return OperatorStatus(self.name, status="restarting" if self.ref.is_alive() else "stopped")
+            return self._silent("restarting" if self.ref.is_alive() else "stopped")
         return status  # type: ignore[no-any-return]
+
+    def _silent(self, status: RunStatus) -> OperatorStatus:
+        config = self.config
+        return OperatorStatus(
+            self.name, status=status, skill=config.skill, title=config.title, description=config.description
+        )
 
     def cancel(self, run_id: str | None = None) -> int:
         """Cancel a run, by default all of them; return how many there were."""
@@ -166,4 +178,6 @@ def reason_of(context: Any) -> dict[str, Any]:
 
 
 def _invoke(context: Any, options: Mapping[str, Any], notify: Ref | None = None) -> Invoke:
+    check_names("a run of an operator", options, (each.name for each in fields(RunOptions)))
+    check_values("a run of an operator", options)
     return Invoke(run_id=new_trace_id(), reason=reason_of(context), options=RunOptions(**options), notify=notify)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Final
 
 from beamlens.coordinator.messages import CoordinatorConfig
+from beamlens.coordinator.strategy import check_strategy
 from beamlens.domain.ids import node_name
 from beamlens.errors import ConfigurationError
 from beamlens.journal.store import default_directory
@@ -16,6 +17,7 @@ from beamlens.llm.budget import Budget
 from beamlens.llm.prices import Price
 from beamlens.llm.registry import ClientRegistry, key_variables, validate
 from beamlens.operator.messages import OperatorConfig
+from beamlens.option_checks import check_names, check_values
 from beamlens.probe.specs import SkillSpec, skill_spec
 from beamlens.skills.catalog import address_of, default_names
 
@@ -88,6 +90,28 @@ class Options:
     control: bool = True
     allow_reduced_sandbox: bool = False
 
+    def __post_init__(self) -> None:
+        check_values("Beamlens", {each.name: getattr(self, each.name) for each in fields(self)})
+        if isinstance(self.operators, str) or not isinstance(self.operators, Iterable | None):
+            raise ConfigurationError(f"operators is {self.operators!r}; a list is expected, such as ['vm', MySkill]")
+        for name in ("coordinator", "redaction"):
+            if not isinstance(getattr(self, name), Mapping):
+                raise ConfigurationError(f"{name} is {getattr(self, name)!r}; a mapping of options is expected")
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> Options:
+        """Return the options that were given, all of them checked.
+
+        Raises:
+            ConfigurationError: what is wrong, and what is expected.
+        """
+        check_names("Beamlens", given, ("name", "spares", *(each.name for each in fields(cls))))
+        options = cls(**given)
+        options.registry()
+        options.plans("")
+        options.coordinator_config("")
+        return options
+
     def registry(self) -> ClientRegistry:
         """Return the checked client registry."""
         return validate(self.client_registry, provider=self.provider, model=self.model, options=self.provider_options)
@@ -131,7 +155,9 @@ class Options:
             "compaction_max_tokens",
             "compaction_keep_last",
         }
-        _check_known("coordinator", self.coordinator, allowed)
+        check_names("coordinator", self.coordinator, allowed)
+        check_values("coordinator", self.coordinator)
+        check_strategy(self.coordinator.get("strategy", "agent_loop"))
         return CoordinatorConfig(
             tree=tree,
             retry_waits=tuple(self.retry_waits),
@@ -155,7 +181,8 @@ def plan_operator(given: Any, options: Options, tree: str) -> OperatorPlan:
         ConfigurationError: what is wrong, and what is expected.
     """
     own: Mapping[str, Any] = given if isinstance(given, Mapping) else {"skill": given}
-    _check_known("operator", own, _OWN | _SETTABLE)
+    check_names("operator", own, _OWN | _SETTABLE)
+    check_values(f"operator {own.get('name', own.get('skill'))!r}", own)
     if "skill" not in own:
         raise ConfigurationError(f'{given!r} names no skill; {{"name": "db", "skill": MyDb}} is expected')
     kwargs = own.get("skill_options", {})
@@ -168,6 +195,8 @@ def plan_operator(given: Any, options: Options, tree: str) -> OperatorPlan:
         name=spec.name,
         skill=spec.name,
         tree=tree,
+        title=spec.skill.title,
+        description=spec.skill.description,
         local_skill=address_of(spec.skill) if local else None,
         skill_options=dict(spec.kwargs) if local else {},
         pid=os.getpid(),
@@ -181,9 +210,3 @@ def plan_operator(given: Any, options: Options, tree: str) -> OperatorPlan:
         **settings,
     )
     return OperatorPlan(config, spec)
-
-
-def _check_known(what: str, given: Mapping[str, Any], allowed: set[str] | frozenset[str]) -> None:
-    unknown = sorted(set(given) - allowed)
-    if unknown:
-        raise ConfigurationError(f"{what} has no option {unknown[0]!r}; it has: {', '.join(sorted(allowed))}")

@@ -31,15 +31,20 @@ class Parts:
         self._names.register(name)
 
     def find(self, name: str, seconds: float = _PATIENCE) -> Ref | None:
-        """Return a ref that follows the part's restarts; None when nobody of that name came in so many seconds."""
+        """Return a ref that follows the part's restarts; None when nobody of that name came in so many seconds.
+
+        One that is gone for good is looked for again: an operator may have been removed, and another added.
+        """
         with self._lock:
             known = self._known.get(name)
-        if known is not None:
+        if known is not None and known.is_alive():
             return known
         deadline = time.monotonic() + seconds
         while (found := self._names.whereis(name)) is None:
             if time.monotonic() >= deadline:
                 return None
             time.sleep(_LOOK)
+        followed = found.following()
         with self._lock:
-            return self._known.setdefault(name, found.following())
+            self._known[name] = followed
+        return followed

@@ -8,7 +8,8 @@
     ├── operators               one_for_one
     │   ├── vm                  a process
     │   └── ...
-    └── coordinator             a process
+    ├── coordinator             a process
+    └── control                 a thread of the application: answers `beamlens ps` and the other commands
 
 The parts find each other by name, whatever is restarted, so the death of one never stops the work of another longer
 than its own restart takes.
@@ -16,11 +17,13 @@ than its own restart takes.
 
 from __future__ import annotations
 
+import itertools
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any, ClassVar, Final
 
+from beamlens.control.server import ControlServer
 from beamlens.coordinator.coordinator import Coordinator
 from beamlens.journal.journal import Journal, Listeners
 from beamlens.journal.store import JournalStore
@@ -32,7 +35,7 @@ from beamlens.probe.specs import SkillSet
 from beamlens.redact import Redactor
 from beamlens.sandbox.keeper import SandboxKeeper
 from beamlens.tree_parts import TreeGateway, TreeProbe
-from supervision import Backoff, ChildSpec, Supervisor, configure
+from supervision import Backoff, ChildSpec, StartError, Supervisor, configure
 from supervision.process.settings import current_settings
 
 __all__ = ["Beamlens"]
@@ -59,7 +62,7 @@ class Beamlens(Supervisor):
         """Start a tree by itself and return when all of it runs.
 
         Args:
-            name: how reports and `beamlens ps` call it.
+            name: how reports and `beamlens ps` call it; `beamlens`, or `beamlens-2` and so on where that is taken.
             spares: idle processes that wait for restarts; see `Supervisor.start`.
             options: of `Options`.
 
@@ -67,15 +70,22 @@ class Beamlens(Supervisor):
             ConfigurationError: what is wrong, and what is expected.
             StartError: a part did not start.
         """
-        _prepare(Options(**options))
-        return super().start(name=name or "beamlens", spares=spares, **options)  # type: ignore[return-value]
+        options = _kept(options)
+        _prepare(Options.of(options))
+        for number in itertools.count(1):
+            free = name or ("beamlens" if number == 1 else f"beamlens-{number}")
+            try:
+                return super().start(name=free, spares=spares, **options)  # type: ignore[return-value]
+            except StartError as error:
+                if name is not None or not _is_taken(error):
+                    raise
+        raise AssertionError("there is always a further number")
 
     @classmethod
     def child_spec(cls, *, name: str = "Beamlens", **options: Any) -> ChildSpec:
         """Return how this wants to be supervised: permanent, with a child id of `name`."""
-        checked = Options(**options)
-        checked.plans("")
-        _prepare(checked)
+        options = _kept(options)
+        _prepare(Options.of(options))
         return ChildSpec(id=name, start=(cls, (), options), type="supervisor")
 
     def init(self, **options: Any) -> Any:  # type: ignore[override]
@@ -86,14 +96,24 @@ class Beamlens(Supervisor):
         return flags, _children(tree, checked, checked.plans(tree))
 
 
+def _is_taken(error: StartError) -> bool:
+    return isinstance(error.reason, tuple) and error.reason[0] == "already_started"
+
+
+def _kept(options: dict[str, Any]) -> dict[str, Any]:
+    """Return options that can be read again at each start of the tree: an iterator could not."""
+    given = options.get("operators")
+    return {**options, "operators": tuple(given)} if isinstance(given, Iterator) else options
+
+
 def _children(tree: str, options: Options, plans: list[OperatorPlan]) -> list[ChildSpec]:
-    skills = SkillSet(plan.spec for plan in plans)
+    skills = SkillSet(plan.spec for plan in plans if plan.config.local_skill is None)
     specs = [operator_spec(plan) for plan in plans]
-    members = tuple(member_of(spec, skills) for spec in specs)
+    members = tuple(member_of(spec) for spec in specs)
     coordinator = replace(options.coordinator_config(tree), members=members)
     operators = {"children": specs, "intensity": _INTENSITY, "period": _PERIOD}
     return [
-        _part("journal", Journal, tree=tree, options=options, **_keepers(options)),
+        _part("journal", Journal, tree=tree, options=options, **_keepers(tree, options)),
         _part("sandbox", SandboxKeeper, tree=tree),
         _part("probe", TreeProbe, tree=tree, skills=skills, redact=Redactor(**options.redaction).redact),
         _part(
@@ -106,6 +126,7 @@ def _children(tree: str, options: Options, plans: list[OperatorPlan]) -> list[Ch
         ),
         ChildSpec(id="operators", start=(Supervisor, (), operators), type="supervisor"),
         _part("coordinator", Coordinator, config=coordinator),
+        *([_part("control", ControlServer, tree=tree)] if options.control else []),
     ]
 
 
@@ -113,8 +134,9 @@ def _part(name: str, actor: type[Any], **kwargs: Any) -> ChildSpec:
     return ChildSpec(id=name, start=(actor, (), kwargs), backoff=_REST, healthy_after=60.0)
 
 
-def _keepers(options: Options) -> dict[str, Any]:
-    return {"store": JournalStore(options.directory()), "listeners": Listeners(), "tally": UsageTally()}
+def _keepers(tree: str, options: Options) -> dict[str, Any]:
+    tally = UsageTally(tree=tree)
+    return {"store": JournalStore(options.directory()), "listeners": Listeners(), "tally": tally}
 
 
 def _prepare(options: Options) -> None:

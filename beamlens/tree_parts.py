@@ -18,12 +18,12 @@ class TreeGateway(Gateway):
 
     def __init__(self, *args: Any, tree: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._tree = tree
+        self.tree = tree
 
     def on_start(self) -> None:
         """Begin to serve, then make itself known."""
         super().on_start()
-        Registry(self._tree).register("gateway")
+        Registry(self.tree).register("gateway")
 
 
 class TreeProbe(Probe):

@@ -7,7 +7,7 @@ import operator
 import os
 import platform
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TextIO
 
 __all__ = ["Figure", "Report", "Target"]
@@ -35,6 +35,7 @@ class Report:
 
     def __init__(self, stream: TextIO | None = None, *, quiet: bool = False) -> None:
         self.figures: dict[str, Figure] = {}
+        self.tables: dict[str, list[Mapping[str, object]]] = {}
         self._stream = stream or sys.stdout
         self._quiet = quiet
         self._live = self._stream.isatty() and not quiet
@@ -90,9 +91,13 @@ class Report:
         """Keep a figure under its key."""
         self.figures[key] = round(value, digits) if isinstance(value, float) else value
 
+    def table(self, key: str, rows: Sequence[Mapping[str, object]]) -> None:
+        """Keep rows of plain data beside the figures, for programs only."""
+        self.tables[key] = list(rows)
+
     def json_line(self) -> str:
-        """Return all figures as one line of JSON."""
-        return json.dumps(self.figures)
+        """Return all figures, and the tables, as one line of JSON."""
+        return json.dumps({**self.figures, **self.tables})
 
     # -- writing --------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Control", "Interrupted"]
 
-_LOOK = 0.1  # seconds between two looks at whether a wait may end early
+_LOOK = 0.05  # seconds between two looks at whether a wait may end early
 
 
 class Interrupted(Exception):

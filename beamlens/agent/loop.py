@@ -125,7 +125,7 @@ class LoopState:
 class Ended:
     """Say how a run ended."""
 
-    ending: Literal["done", "max_iterations", "llm_failed", "cancelled", "deadline"]
+    ending: Literal["done", "max_iterations", "llm_failed", "cancelled", "deadline", "crashed"]
     value: Any = None
     reason: str | None = None
 

@@ -35,6 +35,7 @@ class Job(Generic[S]):
     standing: S
     control: Control
     waiting: list[ReplyFuture] = field(default_factory=list)
+    begun: bool = False
 
     @property
     def run_id(self) -> str:
@@ -134,9 +135,10 @@ class Worker(Generic[S]):
         return not self._queue.empty()
 
     @property
-    def count(self) -> int:
-        """Return how many jobs wait or are on."""
-        return len(self._jobs)
+    def queued(self) -> int:
+        """Return how many jobs wait."""
+        with self._lock:
+            return sum(not job.begun for job in self._jobs.values())
 
     # -- the thread -----------------------------------------------------------------------------
 
@@ -178,6 +180,7 @@ class Worker(Generic[S]):
             self._do(job)
 
     def _do(self, job: Job[S]) -> None:
+        job.begun = True
         outcome = self._perform(job)
         with self._lock:
             self._jobs.pop(job.run_id, None)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any, Final
 
 from beamlens.agent.control import Control
@@ -20,10 +19,10 @@ from beamlens.coordinator.messages import (
     SetMembers,
     Status,
 )
-from beamlens.coordinator.progress import Progress
-from beamlens.coordinator.session import Session
+from beamlens.coordinator.progress import Progress, restored
+from beamlens.coordinator.session import Session, tell_end
 from beamlens.domain import CoordinatorStatus, new_trace_id
-from beamlens.journal.writer import JournalWriter, outcome_of, unfinished_runs, unpack_run
+from beamlens.journal.writer import JournalWriter, outcome_of, unfinished_runs
 from beamlens.llm.environment import scrub
 from beamlens.operator.messages import RunFinished, RunNotified
 from beamlens.parts import Parts
@@ -99,12 +98,17 @@ class Coordinator(ProcessActor):
 
     def _investigate(self, message: Investigate) -> ReplyFuture:
         future = ReplyFuture()
-        control = Control(message.deadline if message.deadline is not None else self.config.deadline)
         progress = Progress(message).with_notifications(*message.notifications)
-        if message.caller is not None:
-            self._callers[self.monitor(message.caller)] = message.run_id
+        control = self._control(progress)
         self._worker.when_ready(lambda: self._worker.submit(progress, control, future))
         return future
+
+    def _control(self, progress: Progress) -> Control:
+        """Return what ends a run: its deadline, and the end of who asked for it. Any thread."""
+        asked = progress.asked
+        if asked.caller is not None and asked.run_id not in self._callers.values():
+            self._callers[self.monitor(asked.caller)] = asked.run_id
+        return Control.since(asked.asked_at, asked.deadline if asked.deadline is not None else self.config.deadline)
 
     def _await(self, message: Await) -> ReplyFuture:
         future = ReplyFuture()
@@ -141,14 +145,14 @@ class Coordinator(ProcessActor):
         """Return how it stands."""
         now = self._now
         if now is None:
-            return CoordinatorStatus(queued=self._worker.count, scheduled=self._scheduled is not None)
+            return CoordinatorStatus(queued=self._worker.queued, scheduled=self._scheduled is not None)
         progress = now.role.progress
         return CoordinatorStatus(
             running=True,
             notification_count=len(progress.inbox),
             unread_count=progress.unread,
             iteration=progress.loop.iteration,
-            queued=max(0, self._worker.count - 1),
+            queued=self._worker.queued,
             running_operators=tuple(name for name, _ in progress.running),
             scheduled=self._scheduled is not None,
             trace_id=progress.run_id,
@@ -177,16 +181,17 @@ class Coordinator(ProcessActor):
         if journal is None:
             return
         for records in unfinished_runs(journal, _OWNER):
-            began, state, found, crashes = unpack_run(records)
-            progress = found[-1] if found else Progress(began.asked)
-            progress = replace(progress, loop=state, crashes=crashes + 1)
+            progress = restored(records)
             if progress.crashes > self.config.max_crashes:
-                reason = f"the coordinator's process died {progress.crashes} times in this run"
-                JournalWriter(journal, _OWNER, progress.run_id).ended(progress.outcome("crashed", reason))
+                self._give_up(progress, JournalWriter(journal, _OWNER, progress.run_id))
             else:
-                asked = progress.asked
-                deadline = asked.deadline if asked.deadline is not None else self.config.deadline
-                self._worker.submit(progress, Control(deadline))
+                self._worker.submit(progress, self._control(progress))
+
+    def _give_up(self, progress: Progress, journal: JournalWriter) -> None:
+        reason = f"the coordinator's process died {progress.crashes} times in this run"
+        outcome = progress.outcome("crashed", reason)
+        journal.ended(outcome)
+        tell_end(CoordinatorEvents(lambda: (False, len(progress.inbox)), progress.run_id), outcome, 0)
 
     def _perform(self, job: Job[Progress]) -> Outcome:
         self._unschedule()
@@ -196,8 +201,14 @@ class Coordinator(ProcessActor):
             return session.run()
         finally:
             self._now = None
+            self._forget_caller(job.run_id)
             if session.role.schedule is not None:
                 self._schedule(*session.role.schedule)
+
+    def _forget_caller(self, run_id: str) -> None:
+        for monitor in [number for number, run in list(self._callers.items()) if run == run_id]:
+            del self._callers[monitor]
+            self.demonitor(monitor)
 
     def _break(self, error: BaseException) -> None:
         """End the process: the run goes on in the next one."""

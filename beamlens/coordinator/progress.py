@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from beamlens.agent.loop import LoopState
 from beamlens.coordinator.messages import Investigate, Outcome
 from beamlens.domain import Completion, Ending, Insight, Notification, NotificationStatus
+from beamlens.domain.evidence import Evidence
+from beamlens.journal.writer import in_a_step, unpack_run
 from supervision import wire_value
 
-__all__ = ["Entry", "Progress"]
+__all__ = ["Entry", "Progress", "restored"]
 
 
 @wire_value
@@ -73,8 +76,12 @@ class Progress:
     def with_notifications(self, *found: Notification) -> Progress:
         """Return it with notifications added; those that are known keep their status, whatever it is."""
         known = set(self.ids)
-        new = [Entry(each) for each in found if each.id not in known]
-        return replace(self, inbox=(*self.inbox, *new)) if new else self
+        new = [each for each in found if each.id not in known]
+        if not new:
+            return self
+        evidence = Evidence()
+        held = [replace(entry, notification=evidence.of(entry.notification)) for entry in self.inbox]
+        return replace(self, inbox=(*held, *(Entry(evidence.of(each)) for each in new)))
 
     def with_status(self, ids: set[str], status: NotificationStatus) -> Progress:
         """Return it with a new status of some notifications."""
@@ -94,7 +101,7 @@ class Progress:
         left = tuple(pair for pair in self.running if pair[1] != completion.trace_id)
         if len(left) == len(self.running):
             return self  # heard before
-        slim = replace(completion, snapshots=())
+        slim = replace(completion, snapshots=(), notifications=tuple(map(_bare, completion.notifications)))
         ended = replace(self, running=left, completed=(*self.completed, slim))
         return ended.with_notifications(*completion.notifications)
 
@@ -120,5 +127,32 @@ class Progress:
             return f"No insight was drawn. Operators reported: {seen}"
         if ending not in ("done", "max_iterations"):
             return f"The run ended without an answer: {reason or ending}"
-        looked = ", ".join(result.operator for result in self.completed) or "nobody"
-        return f"Nothing unusual was found. Looked: {looked}."
+        looked = ", ".join(result.operator for result in self.completed if result.ok) or "nobody"
+        failed = "".join(
+            f" {result.operator} ended as {result.ending}: {result.reason}."
+            for result in self.completed
+            if not result.ok
+        )
+        return f"Nothing unusual was found. Looked: {looked}.{failed}"
+
+
+def restored(records: list[Any]) -> Progress:
+    """Return where an unfinished run stood, out of the records of its journal. One more crash is counted."""
+    began, state, found, crashes = unpack_run(records)
+    progress = found[-1] if found else Progress(began.asked).with_notifications(*began.asked.notifications)
+    if in_a_step(records):
+        state = replace(state, context=state.context.with_user(_reminder(progress)))
+    return replace(progress, loop=state, crashes=crashes + 1)
+
+
+def _reminder(progress: Progress) -> str:
+    """Tell the model what it did in a step of which its conversation knows nothing."""
+    insights = [{"id": each.id, "summary": each.summary} for each in progress.insights]
+    working = [name for name, _ in progress.running]
+    told = {"restarted": "your process died and goes on; done so far:", "insights": insights, "at_work": working}
+    return json.dumps(told)
+
+
+def _bare(notification: Notification) -> Notification:
+    """Return it with its snapshots' names alone: the inbox has the notification with its evidence."""
+    return replace(notification, snapshots=tuple(replace(each, data={}) for each in notification.snapshots))

@@ -15,8 +15,9 @@ from beamlens.coordinator.progress import Progress
 from beamlens.coordinator.prompt import standing_text, system_prompt
 from beamlens.coordinator.schemas import TOOLS
 from beamlens.coordinator.team import Team
-from beamlens.domain import Completion, Insight, Notification
+from beamlens.domain import Completion, Insight, Notification, new_trace_id
 from beamlens.llm.model import ToolCall
+from supervision import Ref
 
 __all__ = ["CoordinatorRole"]
 
@@ -31,6 +32,7 @@ class CoordinatorRole:
         members: the operators it may invoke.
         events: tells what happens.
         make_team: returns the team that hears `finished` and `crashed` of this role.
+        found: is called when something was done that must outlive this process before anybody is told of it.
         max_iterations: of the run.
     """
 
@@ -40,12 +42,14 @@ class CoordinatorRole:
         members: tuple[Member, ...],
         events: CoordinatorEvents,
         make_team: Callable[[CoordinatorRole], Team],
+        found: Callable[[], None],
         max_iterations: int,
     ) -> None:
         self.progress = progress
         self.members = members
         self.schedule: tuple[int, str] | None = None
         self._events = events
+        self._found = found
         self._max_iterations = max_iterations
         self._lock = threading.RLock()
         self._news: list[str] = []
@@ -167,6 +171,9 @@ class CoordinatorRole:
         problem = insight_problem(arguments, self.progress)
         if problem is not None:
             return Continue({"error": problem}, is_error=True)
+        again = self._produced_before(arguments)
+        if again is not None:
+            return Continue({"insight_produced": again.id, "note": "it was produced before; it is not produced again"})
         insight = self.produce(arguments)
         return Continue({"insight_produced": insight.id})
 
@@ -182,10 +189,17 @@ class CoordinatorRole:
             root_cause_hypothesis=arguments.get("root_cause_hypothesis"),
             trace_id=self.progress.run_id,
         )
+        self.update(lambda now: now.with_insight(insight))
+        self._found()
         self._events.tell("insight_produced", {"insight": insight})
-        with self._lock:
-            self.progress = self.progress.with_insight(insight)
         return insight
+
+    def _produced_before(self, arguments: dict[str, Any]) -> Insight | None:
+        """Return an insight that says the same: after a crash in the step that produced it, it is produced again."""
+        wanted = (set(arguments["notification_ids"]), arguments["summary"])
+        return next(
+            (each for each in self.progress.insights if (set(each.notification_ids), each.summary) == wanted), None
+        )
 
     def _invoke_operators(self, arguments: dict[str, Any]) -> Outcome:
         wanted = list(dict.fromkeys(arguments["skills"]))
@@ -207,22 +221,32 @@ class CoordinatorRole:
                 self._events.tell("operator_not_found", {"skill": name})
                 result["unknown"].append(name)
             else:
-                self.send(name, ref, reason)
+                self._send(name, ref, reason)
                 result["started"].append(name)
         if result["unknown"]:
             result["there_are"] = sorted(allowed)
         return result
 
-    def send(self, name: str, ref: Any, reason: dict[str, Any], run_id: str | None = None) -> None:
-        """Send one operator out, or go on with a run of it."""
-        with self._lock:  # its end may come before this returns
-            started = self.team.send(name, ref, {"operator": name, **reason}, run_id)
-            if run_id is None:
-                self.progress = self.progress.started(name, started)
+    def _send(self, name: str, ref: Ref, reason: dict[str, Any]) -> None:
+        run_id = new_trace_id()
+        self.update(lambda now: now.started(name, run_id))
+        self._found()  # after a crash it is waited for, and not sent again
+        self.team.send(name, ref, {"operator": name, **reason}, run_id)
+
+    def go_on(self, name: str, run_id: str) -> None:
+        """Wait again for a run of an operator that was begun before the coordinator's process died."""
+        ref = self.team.find(name)
+        if ref is None:
+            self.finished(Completion(name, "crashed", trace_id=run_id, reason="there is no such operator any more"))
+        else:
+            self.team.send(name, ref, {"operator": name, **self.progress.asked.context}, run_id, begun=True)
 
     def _message_operator(self, arguments: dict[str, Any]) -> Outcome:
         name = arguments["skill"]
         self._events.tell("message_operator", {"skill": name})
+        names = [member.name for member in self.members]
+        if name not in names:
+            return Continue({"skill": name, "error": "there is no operator of that name", "there_are": names}, True)
         result = self.team.ask(name, arguments["message"], _QUESTION_SECONDS)
         return Continue(result, is_error="error" in result)
 

@@ -23,14 +23,14 @@ from beamlens.coordinator.prompt import context_text
 from beamlens.coordinator.role import CoordinatorRole
 from beamlens.coordinator.strategy import load_strategy
 from beamlens.coordinator.team import Team
-from beamlens.errors import ModelError
+from beamlens.errors import ConfigurationError, ModelError
 from beamlens.journal.writer import JournalWriter
 from beamlens.llm.client import ModelClient
 from beamlens.llm.model import Message, ModelFailure, ModelReply, ModelRequest, ToolCall, ToolSchema
 from beamlens.parts import Parts
 from supervision import Ref
 
-__all__ = ["Session"]
+__all__ = ["Session", "tell_end"]
 
 _GATHER = 0.5  # seconds between two looks at whether operators have ended, where nobody wakes us
 
@@ -70,9 +70,9 @@ class Session:
         self._journal = JournalWriter(journal, "coordinator", progress.run_id)
 
         def team(role: CoordinatorRole) -> Team:
-            return Team(parts, myself, progress.run_id, role.finished, role.crashed)
+            return Team(parts, myself, progress.run_id, role.finished, role.crashed, control)
 
-        self.role = CoordinatorRole(progress, allowed, self.events, team, self._iterations)
+        self.role = CoordinatorRole(progress, allowed, self.events, team, self._keep_findings, self._iterations)
         self._loop: AgentLoop | None = None
 
     def _standing(self) -> tuple[bool, int]:
@@ -92,12 +92,14 @@ class Session:
             ended = Ended(interrupted.ending, reason=interrupted.reason)
         except ModelError as error:
             ended = Ended("llm_failed", reason=f"{error.failure.kind}: {error.failure.text}")
+        except ConfigurationError as error:
+            ended = Ended("crashed", reason=str(error))
         self._tell_interruption(ended)
         self.role.team.cancel(self.role.progress.running)
         outcome = self.role.progress.outcome(ended.ending, ended.reason)
         self._journal.ended(outcome)
         self.running = False
-        self._tell_end(outcome, time.monotonic_ns() - began)
+        tell_end(self.events, outcome, time.monotonic_ns() - began)
         return outcome
 
     def _begin(self) -> None:
@@ -109,20 +111,13 @@ class Session:
         self._journal.resumed(found.crashes, os.getpid(), found.loop.context.messages)
         self.events.tell("resumed", {"iteration": found.loop.iteration, "crashes": found.crashes})
         for name, run_id in found.running:
-            ref = self.role.team.find(name)
-            if ref is not None:
-                self.role.send(name, ref, {}, run_id)
+            self.role.go_on(name, run_id)
 
     def _tell_interruption(self, ended: Ended) -> None:
         if ended.ending == "deadline":
             self.events.tell("deadline_exceeded")
         elif ended.ending == "cancelled":
             self.events.tell("caller_down" if ended.reason == "caller_down" else "cancelled")
-
-    def _tell_end(self, outcome: Outcome, duration: int) -> None:
-        self.events.tell("loop_stopped", {"reason": outcome.ending})
-        about = {"iteration": outcome.iterations, "ending": outcome.ending, "insight_count": len(outcome.insights)}
-        self.events.tell("run_stopped", about, {"duration": duration})
 
     # -- for strategies -------------------------------------------------------------------------
 
@@ -194,6 +189,10 @@ class Session:
         slim = replace(progress, loop=LoopState())
         self._journal.stepped(state, lambda _: slim, progress.crashes, seconds or {})
 
+    def _keep_findings(self) -> None:
+        progress = self.role.progress
+        self._journal.found(replace(progress, loop=LoopState()), progress.crashes)
+
     # -- plumbing -------------------------------------------------------------------------------
 
     def _model(self) -> ModelClient:
@@ -228,6 +227,13 @@ class Session:
         if state.context.messages or not about:
             return state
         return replace(state, context=state.context.with_user(about))
+
+
+def tell_end(events: CoordinatorEvents, outcome: Outcome, duration: int) -> None:
+    """Tell that a run has ended, after so many nanoseconds."""
+    events.tell("loop_stopped", {"reason": outcome.ending})
+    about = {"iteration": outcome.iterations, "ending": outcome.ending, "insight_count": len(outcome.insights)}
+    events.tell("run_stopped", about, {"duration": duration})
 
 
 class _Observer(RunObserver):

@@ -11,7 +11,7 @@ from beamlens.errors import ConfigurationError
 if TYPE_CHECKING:
     from beamlens.coordinator.session import Session
 
-__all__ = ["Strategy", "load_strategy"]
+__all__ = ["Strategy", "check_strategy", "load_strategy"]
 
 _KNOWN: Final = {
     "agent_loop": "beamlens.coordinator.strategies.agent_loop:AgentLoopStrategy",
@@ -31,12 +31,24 @@ class Strategy(Protocol):
         ...
 
 
+def check_strategy(name: str) -> None:
+    """Check that there is such a strategy; a user's own is imported.
+
+    Raises:
+        ConfigurationError: there is none.
+    """
+    if name not in _KNOWN:
+        load_strategy(name)
+
+
 def load_strategy(name: str) -> Strategy:
     """Return a new strategy by its name, or `module:Class` for one of a user's own.
 
     Raises:
         ConfigurationError: there is none.
     """
+    if not isinstance(name, str):
+        raise ConfigurationError(f"strategy is {name!r}; {', '.join(_KNOWN)} or 'module:Class' is expected")
     module, _, attribute = _KNOWN.get(name, name).partition(":")
     try:
         found = getattr(importlib.import_module(module), attribute) if attribute else None

@@ -9,7 +9,8 @@ from typing import Any
 
 import pykka
 
-from beamlens.domain import Completion, OperatorStatus, new_trace_id
+from beamlens.agent.control import Control
+from beamlens.domain import Completion, OperatorStatus
 from beamlens.following import Follower
 from beamlens.operator.messages import Await, Cancel, Invoke, Question, Status
 from beamlens.parts import Parts
@@ -28,7 +29,8 @@ class Team:
         notify: who is told what operators send while they work; a ref that outlives a crash of the coordinator.
         run_id: of the coordinator.
         finished: hears each completion.
-        crashed: hears (operator, reason) of each death.
+        crashed: hears (operator, reason) of each death after which an operator goes on.
+        control: of the run; ends a wait for an answer.
     """
 
     def __init__(
@@ -38,44 +40,50 @@ class Team:
         run_id: str,
         finished: Callable[[Completion], None],
         crashed: Callable[[str, str], None],
+        control: Control,
     ) -> None:
         self._parts = parts
         self._notify = notify
         self._run_id = run_id
         self._finished = finished
         self._crashed = crashed
+        self._control = control
         self.changed = threading.Condition()
 
     def find(self, operator: str) -> Ref | None:
         """Return a ref to an operator, None when there is none."""
         return self._parts.find(f"operator:{operator}", seconds=2.0)
 
-    def send(self, operator: str, ref: Ref, reason: dict[str, Any], run_id: str | None = None) -> str:
-        """Have an operator run, and return the run's id.
+    def send(self, operator: str, ref: Ref, reason: dict[str, Any], run_id: str, *, begun: bool = False) -> None:
+        """Have an operator run.
 
         Args:
             operator: its name.
             ref: to it.
             reason: what it should look into.
-            run_id: of a run that goes on after a crash of the coordinator; None for a new one.
+            run_id: of its run.
+            begun: whether the run was begun before, and goes on after a crash of the coordinator.
         """
-        invoke = Invoke(
-            run_id=run_id or new_trace_id(), reason=reason, notify=self._notify.following(), parent=self._run_id
-        )
+        invoke = Invoke(run_id=run_id, reason=reason, notify=self._notify.following(), parent=self._run_id)
         follower = threading.Thread(
-            target=self._follow, args=(operator, ref, invoke), name=f"beamlens-follow-{operator}", daemon=True
+            target=self._follow, args=(operator, ref, invoke, begun), name=f"beamlens-follow-{operator}", daemon=True
         )
         follower.start()
-        return invoke.run_id
 
-    def _follow(self, operator: str, ref: Ref, invoke: Invoke) -> None:
+    def _follow(self, operator: str, ref: Ref, invoke: Invoke, begun: bool) -> None:
         def gone(reason: str, deaths: int) -> Completion:
             why = f"the operator is gone: {reason}"
             return Completion(operator, "crashed", trace_id=invoke.run_id, reason=why, crashes=deaths)
 
         again = Await(invoke.run_id)
         crashed = partial(self._crashed, operator)
-        self._finished(Follower(ref, invoke, again, Completion, gone, crashed).wait())
+        follower = Follower(ref, invoke, again, Completion, gone, crashed, begun)
+        try:
+            completion = follower.wait()
+        except SupervisionError as error:  # what it is sent cannot travel
+            reason = f"{type(error).__name__}: {error}"
+            completion = Completion(operator, "crashed", trace_id=invoke.run_id, reason=reason)
+        self._finished(completion)
         self.wake()
 
     def wake(self) -> None:
@@ -95,12 +103,18 @@ class Team:
                 continue  # it is not running any more
 
     def ask(self, operator: str, question: str, timeout: float) -> dict[str, Any]:
-        """Ask an operator a question; the answer has `response` or `error`."""
+        """Ask an operator a question; the answer has `response` or `error`.
+
+        Raises:
+            Interrupted: the run is over.
+        """
         ref = self.find(operator)
         if ref is None:
             return {"skill": operator, "error": "there is no operator of that name"}
         try:
-            return dict(ref.ask(Question(question, timeout), timeout=timeout + _GLANCE))
+            future = ref.ask(Question(question, timeout), block=False)
+            self._control.sleep(timeout + _GLANCE, lambda: future.done)
+            return dict(future.get(timeout=0))
         except pykka.Timeout:
             return {"skill": operator, "error": "operator timed out"}
         except (pykka.ActorDeadError, SupervisionError) as error:

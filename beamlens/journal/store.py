@@ -115,8 +115,13 @@ class JournalStore:
             return self._outcomes.get(run_id)
 
     def unfinished(self, owner: str) -> list[list[bytes]]:
-        """Return the records of each run of an owner that has not ended, oldest run first."""
+        """Return the records of each run of an owner that has not ended, oldest run first.
+
+        Who asks goes on from these, so that further records may follow where some were missing.
+        """
         with self._lock:
+            for kept in self._open.get(owner, {}).values():
+                kept.full = False
             return [list(kept.bodies) for kept in self._open.get(owner, {}).values() if kept.bodies]
 
     def forget(self, owner: str) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from beamlens.agent.loop import LoopState
 from beamlens.domain import Completion, Ending, HealthState, Notification, Snapshot
-from beamlens.journal.writer import unpack_run
+from beamlens.domain.evidence import Evidence
+from beamlens.journal.writer import in_a_step, unpack_run
 from beamlens.operator.messages import Invoke
 from supervision import wire_value
 
@@ -52,11 +54,11 @@ class Findings:
         """Return what is here and was not in `before`; all with None."""
         if before is None:
             return Gain(self.state, self.snapshots, self.notifications)
-        seen = {snapshot.id for snapshot in before.snapshots}
+        seen = {snapshot.id for snapshot in before.snapshots} | {sent.id for sent in before.notifications}
         return Gain(
             self.state,
             tuple(snapshot for snapshot in self.snapshots if snapshot.id not in seen),
-            self.notifications[len(before.notifications) :],
+            tuple(sent for sent in self.notifications if sent.id not in seen),
         )
 
     def plus(self, gain: Gain) -> Findings:
@@ -69,13 +71,14 @@ class Findings:
         )
 
     def completion(self, operator: str, ending: Ending, reason: str | None = None) -> Completion:
-        """Return the run's end."""
+        """Return the run's end, small enough to be sent."""
+        evidence = Evidence()
         return Completion(
             operator=operator,
             ending=ending,
             state=self.state,
-            notifications=self.notifications,
-            snapshots=self.snapshots,
+            notifications=tuple(evidence.of(sent) for sent in self.notifications),
+            snapshots=Evidence().newest(self.snapshots),
             trace_id=self.invoke.run_id,
             iterations=self.loop.iteration,
             reason=reason,
@@ -89,4 +92,12 @@ def restored(records: list[Any]) -> Findings:
     found = Findings(began.asked)
     for gain in gains:
         found = found.plus(gain)
+    if in_a_step(records):
+        state = replace(state, context=state.context.with_user(_reminder(found)))
     return replace(found, loop=state, crashes=crashes + 1)
+
+
+def _reminder(found: Findings) -> str:
+    """Tell the model what it did in a step of which its conversation knows nothing."""
+    sent = [{"id": each.id, "observation": each.observation} for each in found.notifications]
+    return json.dumps({"restarted": "your process died and goes on; sent so far:", "notifications": sent})

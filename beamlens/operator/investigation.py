@@ -17,20 +17,21 @@ from beamlens.agent.asking import Asking
 from beamlens.agent.compaction import Compaction, Run, compact_if_needed
 from beamlens.agent.context import Context
 from beamlens.agent.control import Control
-from beamlens.agent.loop import AgentLoop, LoopPolicy, LoopState
+from beamlens.agent.loop import AgentLoop, Ended, LoopPolicy, LoopState
 from beamlens.agent.retry import RetryPolicy
 from beamlens.agent.run_observer import RunObserver
 from beamlens.domain import Completion, Notification
+from beamlens.errors import ModelError, SkillError
 from beamlens.journal.writer import JournalWriter
 from beamlens.llm.model import ModelFailure, ModelReply, ModelRequest, ToolCall
 from beamlens.operator.events import OperatorEvents
 from beamlens.operator.findings import Findings
 from beamlens.operator.messages import Invoke, OperatorConfig, RunNotified
 from beamlens.operator.resources import Resources
-from beamlens.operator.role import OperatorRole
+from beamlens.operator.role import OperatorRole, Subject
 from supervision import SupervisionError
 
-__all__ = ["Investigation"]
+__all__ = ["Investigation", "tell_end"]
 
 _FOR_GOOD = 10**9  # iterations of an operator that watches for good
 
@@ -71,6 +72,7 @@ class Investigation:
         self._findings = findings
         self.role: OperatorRole | None = None
         self.loop: AgentLoop | None = None
+        self._observer: _Observer | None = None
 
     # -- from outside ---------------------------------------------------------------------------
 
@@ -94,14 +96,22 @@ class Investigation:
         """
         began = time.monotonic_ns()
         self._tell_beginning()
-        role = self.role = self._make_role()
-        loop = self.loop = self._make_loop(role)
-        ended = loop.run(self._first_state())
-        found = replace(role.findings, loop=loop.state)
+        ended = self._look()
+        found = replace(self.findings, loop=self.state)
         completion = found.completion(self._config.name, ended.ending, ended.reason)
         self.journal.ended(completion)
-        self._tell_end(completion, time.monotonic_ns() - began)
+        tell_end(self.events, completion, time.monotonic_ns() - began)
         return completion
+
+    def _look(self) -> Ended:
+        try:
+            role = self.role = self._make_role(self._resources.subject())
+            loop = self.loop = self._make_loop(role)
+        except SkillError as error:
+            return Ended("crashed", reason=f"the skill does not answer: {error.kind}: {error.text}")
+        except ModelError as error:
+            return Ended("llm_failed", reason=f"{error.failure.kind}: {error.failure.text}")
+        return loop.run(self._first_state())
 
     def _tell_beginning(self) -> None:
         found = self._findings
@@ -115,27 +125,14 @@ class Investigation:
         reason = json.dumps(self.invoke.reason, default=str) if self.invoke.reason else None
         self.events.tell("run_started", {"mode": mode, "reason": reason, **parent})
 
-    def _tell_end(self, completion: Completion, duration: int) -> None:
-        self.events.tell("loop_stopped", {"final_state": completion.state})
-        telemetry.emit(
-            ("beamlens", "operator", "run_stopped"),
-            {"duration": duration},
-            {
-                "operator": completion.operator,
-                "trace_id": completion.trace_id,
-                "iteration": completion.iterations,
-                "ending": completion.ending,
-                "notification_count": len(completion.notifications),
-            },
-        )
-
-    def _make_role(self) -> OperatorRole:
+    def _make_role(self, subject: Subject) -> OperatorRole:
         return OperatorRole(
-            self._resources.subject(),
+            subject,
             self._resources.skill(),
             partial(self._resources.evaluate, cancel=self._control.cancelled),
             self._findings,
             self.events,
+            self._keep,
             self._sent,
             pace=self._config.pace,
             continuous=self._continuous,
@@ -151,7 +148,7 @@ class Investigation:
         config, options, run_id = self._config, self.invoke.options, self.invoke.run_id
         client = options.client if options.client is not None else config.client
         model = self._resources.model(run_id, client)
-        observer = _Observer(self, role)
+        observer = self._observer = _Observer(self, role)
         retry = RetryPolicy(attempts=len(config.retry_waits) + 1, waits=config.retry_waits)
         asking = Asking(model.complete, self._control, observer, retry, lambda: self.state.iteration)
         compaction = Compaction(
@@ -178,6 +175,10 @@ class Investigation:
             return state
         text = json.dumps({"context": self.invoke.reason}, ensure_ascii=False, default=str)
         return replace(state, context=state.context.with_user(text))
+
+    def _keep(self) -> None:
+        if self._observer is not None:
+            self._observer.keep_findings()
 
     def _sent(self, notification: Notification) -> None:
         notify = self.invoke.notify
@@ -224,12 +225,34 @@ class _Observer(RunObserver):
         self._seconds["tool"] += duration / 1e9
         super().tool_stopped(iteration, call, result, duration)
 
+    def keep_findings(self) -> None:
+        """Journal what this step has found so far."""
+        before, now = self._before, self._role.findings
+        self._before = now
+        self._investigation.journal.found(now.gain_since(before), now.crashes)
+
     def step_finished(self, state: LoopState) -> None:
         before, now = self._before, self._role.findings
         self._before = now
         self._investigation.journal.stepped(
             state, lambda all_of_it: now.gain_since(None if all_of_it else before), now.crashes, self._seconds
         )
+
+
+def tell_end(events: OperatorEvents, completion: Completion, duration: int) -> None:
+    """Tell that a run has ended, after so many nanoseconds."""
+    events.tell("loop_stopped", {"final_state": completion.state})
+    telemetry.emit(
+        ("beamlens", "operator", "run_stopped"),
+        {"duration": duration},
+        {
+            "operator": completion.operator,
+            "trace_id": completion.trace_id,
+            "iteration": completion.iterations,
+            "ending": completion.ending,
+            "notification_count": len(completion.notifications),
+        },
+    )
 
 
 def _either(wanted: int | None, otherwise: int) -> int:

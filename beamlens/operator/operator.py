@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -16,7 +17,7 @@ from beamlens.journal.writer import JournalWriter, outcome_of, unfinished_runs
 from beamlens.llm.environment import scrub
 from beamlens.operator.events import OperatorEvents
 from beamlens.operator.findings import Findings, restored
-from beamlens.operator.investigation import Investigation
+from beamlens.operator.investigation import Investigation, tell_end
 from beamlens.operator.messages import Await, Cancel, Invoke, OperatorConfig, Question, RunFinished, Status
 from beamlens.operator.question import answer
 from beamlens.operator.resources import Resources
@@ -49,6 +50,7 @@ class Operator(ProcessActor):
         self._events = OperatorEvents(config.name)
         self._worker: Worker[Findings] = Worker(self._perform, self._break, self._resume, self._idle)
         self._now: Investigation | None = None
+        self._last: Investigation | None = None
         self._asking = threading.BoundedSemaphore(_QUESTIONS)
         self._failure: BaseException | None = None
         self._continuing: Findings | None = None
@@ -89,7 +91,7 @@ class Operator(ProcessActor):
     def _invoke(self, message: Invoke) -> ReplyFuture:
         future = ReplyFuture()
         deadline = message.options.deadline if message.options.deadline is not None else self.config.deadline
-        control = Control(deadline)
+        control = Control.since(message.asked_at, deadline)
         self._worker.when_ready(lambda: self._worker.submit(Findings(message), control, future))
         return future
 
@@ -114,7 +116,7 @@ class Operator(ProcessActor):
 
         def work() -> None:
             try:
-                future.succeed(answer(self.config, self._resources, self._now, message))
+                future.succeed(answer(self.config, self._resources, self._now or self._last, message))
             except Exception as error:
                 future.fail(error)
             finally:
@@ -124,20 +126,21 @@ class Operator(ProcessActor):
         return future
 
     def status(self) -> OperatorStatus:
-        """Return how it stands."""
+        """Return how it stands; between runs with what the last one said of the subject's health."""
         now = self._now
-        subject = self._resources.known_subject
+        seen = now or self._last
         return OperatorStatus(
             operator=self.config.name,
-            state=now.findings.state if now is not None else "healthy",
+            state=seen.findings.state if seen is not None else "healthy",
             status="running" if now is not None else "idle",
             iteration=now.state.iteration if now is not None else 0,
             skill=self.config.skill,
-            title=subject.title if subject is not None else "",
-            description=subject.description if subject is not None else "",
-            queued=max(0, self._worker.count - 1),
+            title=self.config.title,
+            description=self.config.description,
+            queued=self._worker.queued,
             trace_id=now.invoke.run_id if now is not None else None,
             notifications=len(now.findings.notifications) if now is not None else 0,
+            pid=os.getpid(),
         )
 
     # -- the run thread -------------------------------------------------------------------------
@@ -153,13 +156,15 @@ class Operator(ProcessActor):
             elif found.invoke.reason.get(_CONTINUOUS):
                 self._continuing = found
             else:
-                options = found.invoke.options
-                self._worker.submit(found, Control(options.deadline or self.config.deadline))
+                asked = found.invoke
+                deadline = asked.options.deadline if asked.options.deadline is not None else self.config.deadline
+                self._worker.submit(found, Control.since(asked.asked_at, deadline))
 
     def _give_up(self, found: Findings) -> None:
         reason = f"the operator's process died {found.crashes} times in this run"
         completion = found.completion(self.config.name, "crashed", reason)
         JournalWriter(self._resources.journal, f"operator:{self.config.name}", found.invoke.run_id).ended(completion)
+        tell_end(OperatorEvents(self.config.name, found.invoke.run_id), completion, 0)
         self._tell_finished(found.invoke, completion)
 
     def _perform(self, job: Job[Findings]) -> Completion:
@@ -171,9 +176,9 @@ class Operator(ProcessActor):
         if outer is None:
             self._tell_status("idle", "running", investigation)
         completion = investigation.run()
-        self._now = outer
+        self._now, self._last = outer, investigation
         self._tell_finished(investigation.invoke, completion)
-        if outer is None and not self._worker.waiting:
+        if outer is None:
             self._tell_status("running", "idle", investigation)
         return completion
 

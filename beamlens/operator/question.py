@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from beamlens.agent.compaction import transcript
-from beamlens.errors import ModelError
+from beamlens.errors import ModelError, SkillError
 from beamlens.llm.model import Message, ModelRequest
 from beamlens.operator.investigation import Investigation
 from beamlens.operator.messages import OperatorConfig, Question
@@ -28,10 +28,13 @@ def answer(
     Args:
         config: the operator's.
         resources: what it works with.
-        now: the run that is on, if one is; its conversation is the context, and does not change.
+        now: the run that is on, or the last one; its conversation is the context, and does not change.
         question: what is asked.
     """
-    subject = resources.subject()
+    try:
+        subject = resources.subject()
+    except SkillError as error:
+        return {"skill": config.skill, "operator": config.name, "error": f"{error.kind}: {error.text}"}
     found = now.findings if now is not None else None
     record = transcript(now.state.context.messages) if now is not None else "nothing yet"
     state = found.state if found is not None else "healthy"

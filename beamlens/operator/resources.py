@@ -9,16 +9,18 @@ from typing import Any
 
 import pykka
 
-from beamlens.errors import SkillError
+from beamlens.errors import ModelError, SkillError
 from beamlens.llm.client import ModelClient
+from beamlens.llm.model import ModelFailure
 from beamlens.operator.messages import OperatorConfig
 from beamlens.operator.role import Subject
 from beamlens.parts import Parts
+from beamlens.probe.messages import SkillFacts
 from beamlens.probe.remote import LocalSkill, RemoteSkill, SkillAccess
 from beamlens.sandbox import Sandbox
 from supervision import SupervisionError
 
-__all__ = ["Resources"]
+__all__ = ["Resources", "subject_of"]
 
 
 class Resources:
@@ -46,11 +48,11 @@ class Resources:
         """Return what asks the model for one run.
 
         Raises:
-            LookupError: the tree has no gateway.
+            ModelError: the tree has no gateway.
         """
         gateway = self._parts.find("gateway")
         if gateway is None:
-            raise LookupError("there is no gateway to a model in this tree")
+            raise ModelError(ModelFailure("gateway_down", "there is no gateway to a model in this tree", False))
         return ModelClient(gateway, f"operator:{self._config.name}", run_id, client=client)
 
     def skill(self) -> SkillAccess:
@@ -83,24 +85,8 @@ class Resources:
         """
         with self._lock:
             if self._subject is None:
-                facts = self.skill().facts()
-                self._subject = Subject(
-                    name=self._config.name,
-                    skill=facts.id,
-                    title=facts.title,
-                    description=facts.description,
-                    prompt=facts.system_prompt,
-                    docs=facts.docs,
-                    checks=facts.checks,
-                    names=facts.names,
-                    node=self._config.node,
-                )
+                self._subject = subject_of(self._config, self.skill().facts())
             return self._subject
-
-    @property
-    def known_subject(self) -> Subject | None:
-        """Return what the skill said of itself, if it was asked already."""
-        return self._subject
 
     def close(self) -> None:
         """Stop a skill that runs here."""
@@ -138,6 +124,21 @@ class Resources:
                 if address is not None:
                     self._sandbox = Sandbox(address, allow_reduced=self._config.allow_reduced_sandbox)
             return self._sandbox
+
+
+def subject_of(config: OperatorConfig, facts: SkillFacts) -> Subject:
+    """Return what an operator watches, out of what its skill says of itself."""
+    return Subject(
+        name=config.name,
+        skill=facts.id,
+        title=facts.title,
+        description=facts.description,
+        prompt=facts.system_prompt,
+        docs=facts.docs,
+        checks=facts.checks,
+        names=facts.names,
+        node=config.node,
+    )
 
 
 def _redactor(config: OperatorConfig) -> Any:

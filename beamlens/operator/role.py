@@ -20,6 +20,7 @@ __all__ = ["Evaluate", "OperatorRole", "Subject"]
 
 _FACTS = 20  # snapshots that the rules provider is shown
 _KEPT = 200  # snapshots that one run keeps; older ones go unless a notification needs them
+# and the notifications of an operator that watches for good; the others of its runs are as many as its steps
 
 
 class Evaluate(Protocol):
@@ -54,7 +55,8 @@ class OperatorRole:
         evaluate: runs Lua.
         findings: where the run stands.
         events: tells what happens.
-        sent: is called with each notification.
+        found: is called when something was found that must outlive this process before anybody is told of it.
+        sent: is called with each notification, once it was found.
         pace: seconds between snapshots, for the rules provider.
         continuous: whether it watches for good.
         max_iterations: of the run.
@@ -68,6 +70,7 @@ class OperatorRole:
         evaluate: Evaluate,
         findings: Findings,
         events: OperatorEvents,
+        found: Callable[[], None],
         sent: Callable[[Notification], None],
         *,
         pace: float,
@@ -80,6 +83,7 @@ class OperatorRole:
         self._skill = skill
         self._evaluate = evaluate
         self._events = events
+        self._found = found
         self._sent = sent
         self._pace = pace
         self._continuous = continuous
@@ -148,6 +152,10 @@ class OperatorRole:
         if problem is not None:
             self._events.tell("notification_failed", {"reason": problem})
             return Continue({"error": problem, "known_snapshot_ids": list(known)[-10:]}, is_error=True)
+        evidence = tuple(known[number] for number in wanted)
+        again = self._sent_before(arguments, evidence)
+        if again is not None:
+            return Continue({"notification_sent": again.id, "note": "it was sent before; it is not sent again"})
         notification = Notification(
             operator=self.subject.name,
             anomaly_type=arguments["type"],
@@ -155,17 +163,27 @@ class OperatorRole:
             context=arguments["context"],
             observation=arguments["observation"],
             hypothesis=arguments.get("hypothesis"),
-            snapshots=tuple(known[number] for number in wanted),
+            snapshots=evidence,
             trace_id=self.findings.invoke.run_id,
             node=self.subject.node,
             entities=tuple(arguments.get("entities", ())),
             cause=arguments.get("cause"),
             remedy=arguments.get("remedy"),
         )
-        self.findings = replace(self.findings, notifications=(*self.findings.notifications, notification))
+        kept = self.findings.notifications[-(_KEPT - 1) :] if self._continuous else self.findings.notifications
+        self.findings = replace(self.findings, notifications=(*kept, notification))
+        self._found()
         self._events.tell("notification_sent", {"notification": notification})
         self._sent(notification)
         return Continue({"notification_sent": notification.id})
+
+    def _sent_before(self, arguments: dict[str, Any], evidence: tuple[Snapshot, ...]) -> Notification | None:
+        """Return a notification of the same finding: after a crash in the step that sent it, it is sent again."""
+        wanted = (arguments["type"], arguments["severity"], arguments["observation"], evidence)
+        for sent in self.findings.notifications:
+            if (sent.anomaly_type, sent.severity, sent.observation, sent.snapshots) == wanted:
+                return sent
+        return None
 
     def _get_notifications(self, _arguments: dict[str, Any]) -> Outcome:
         found = [sent.to_dict(snapshots=False) for sent in self.findings.notifications]

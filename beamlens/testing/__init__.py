@@ -7,6 +7,7 @@ import importlib as _importlib
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 
 if _TYPE_CHECKING:
+    from beamlens.testing.operators import OperatorHarness as OperatorHarness
     from beamlens.testing.skills import SkillHarness as SkillHarness
     from beamlens.testing.stub_anthropic import StubAnthropic as StubAnthropic
     from beamlens.testing.stub_anthropic import error_answer as error_answer
@@ -22,6 +23,7 @@ if _TYPE_CHECKING:
     from beamlens.testing.stub_server import retry_headers as retry_headers
 
 _HOMES = {
+    "beamlens.testing.operators": ["OperatorHarness"],
     "beamlens.testing.skills": ["SkillHarness"],
     "beamlens.testing.stub_anthropic": ["StubAnthropic", "error_answer", "message", "text_message", "tool_message"],
     "beamlens.testing.stub_openai": ["StubOpenAI", "openai_error", "text_completion", "tool_completion"],

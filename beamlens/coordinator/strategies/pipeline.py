@@ -36,24 +36,30 @@ class PipelineStrategy:
         """Lead the run."""
         context = session.role.progress.asked.context
         question = context_text(context) or "Analyze the system"
-        if "gathering" not in session.notes:
-            self._classify(session, question)
+        if "plan" not in session.notes:
+            session.note("plan", self._classify(session, question))
+        self._invoke(session, session.notes["plan"])
         session.wait_for_operators()
         self._synthesize(session, question)
         session.events.tell("done", {"has_unread": False, "unread_count": 0})
         return Ended("done")
 
-    def _classify(self, session: Session, question: str) -> None:
+    def _classify(self, session: Session, question: str) -> dict[str, Any]:
         session.events.tell("pipeline_classify_start")
         lines = "\n".join(f"- {each.name}: {each.title}. {each.description}" for each in session.role.members)
         facts = {"role": "classify", "question": question, "operators": session.role.facts(0)["operators"]}
         found = session.ask_tool(f"Operators:\n{lines}", question, _CLASSIFY, facts)
         told = {"intent": found["intent"], "skills": found["skills"]}
         session.events.tell("pipeline_classify_complete", told)
-        if found["skills"]:
-            session.events.tell("invoke_operators", {"skills": found["skills"]})
-            session.role.invoke(found["skills"], {"reason": found["operator_context"]})
-        session.note("gathering", True)
+        return {"skills": list(dict.fromkeys(found["skills"])), "reason": found["operator_context"]}
+
+    def _invoke(self, session: Session, plan: dict[str, Any]) -> None:
+        progress = session.role.progress
+        sent = {result.operator for result in progress.completed} | {name for name, _ in progress.running}
+        wanted = [name for name in plan["skills"] if name not in sent]
+        if wanted:
+            session.events.tell("invoke_operators", {"skills": wanted})
+            session.role.invoke(wanted, {"reason": plan["reason"]})
 
     def _synthesize(self, session: Session, question: str) -> None:
         progress = session.role.progress

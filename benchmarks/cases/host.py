@@ -1,0 +1,51 @@
+"""Serve one application on uvicorn, with BeamLens beside it, in a process of its own.
+
+`python -m benchmarks.cases.host MODULE:FUNCTION [OPERATORS]` prints its port; then it answers lines of JSON:
+`investigate` gives an outcome as plain data.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import socket
+import sys
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+import uvicorn
+
+from beamlens.supervisor import Beamlens
+from benchmarks.programs import answer_lines, say
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Serve until the input ends."""
+    logging.basicConfig(stream=open(os.devnull, "w"), format="%(asctime)s %(name)s %(levelname)s %(message)s")  # noqa: SIM115
+    module, _, function = sys.argv[1].partition(":")
+    app = getattr(importlib.import_module(module), function)()
+    operators = sys.argv[2].split(",") if len(sys.argv) > 2 else None
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.bind(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off"))
+    lens = Beamlens.start(operators=operators, provider="rules", transcripts=False, control=False)
+
+    def investigate(reason: str, deadline: float) -> Mapping[str, Any]:
+        return {"outcome": lens.run(reason, deadline=deadline).to_dict()}
+
+    def talk() -> None:
+        say({"port": listener.getsockname()[1], "pid": os.getpid(), "operators": lens.operator_names()})
+        answer_lines({"investigate": investigate})
+        lens.stop(timeout=30.0)
+        os._exit(0)  # some of these programs cannot end by themselves: that is what is wrong with them
+
+    threading.Thread(target=talk, name="talk", daemon=True).start()
+    server.run(sockets=[listener])
+
+
+if __name__ == "__main__":
+    main()

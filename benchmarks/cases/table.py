@@ -1,0 +1,75 @@
+"""The cases: which program, how it is loaded, and the truth about it, which nobody but the judge knows. Data only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+__all__ = ["CASES", "Case"]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Describe one program.
+
+    Args:
+        skill: the subject that it is about.
+        program: `module:function` below `benchmarks.cases`.
+        causes: true causes by their keys, the best first; empty for a healthy program.
+        named: what a true explanation names, one of these texts: a file and line, a container, a type.
+        rate: requests a second.
+        brewing: seconds under load before the first look.
+        routes: what is asked for, one after the other; `{}` is the number of the request.
+    """
+
+    skill: str
+    program: str
+    causes: tuple[str, ...] = ()
+    named: tuple[str, ...] = ()
+    rate: float = 100.0
+    brewing: float = 10.0
+    routes: tuple[str, ...] = ("/{}",)
+
+    @property
+    def name(self) -> str:
+        """What reports call it."""
+        return f"{self.skill}: {self.program.partition(':')[2].replace('_', ' ')}"
+
+    @property
+    def healthy(self) -> bool:
+        """Tell whether nothing is wrong with it."""
+        return not self.causes
+
+
+CASES: Final = (
+    Case("vm", "waiting:never_ending_threads", ("thread_leak",), ("cases/waiting.py", "_track")),
+    Case("vm", "memory:endless_history", ("cache_growth", "memory_leak"), ("Auditor.audit", "Audit"), 200),
+    Case("vm", "waiting:busy_pool"),
+    Case("vm", "memory:ring_of_history", rate=200),
+    Case("gc", "memory:linked_sessions", ("memory_leak", "cache_growth"), ("Session", "Visits"), 200),
+    Case("gc", "memory:cycles_never_collected", ("memory_leak", "gc_pressure"), ("Node", "collector"), 100),
+    Case("gc", "memory:sessions_that_end", rate=200),
+    Case("gc", "memory:busy_cycles", rate=100),
+    Case("caches", "memory:endless_cache", ("cache_growth",), ("site.pages", "Pages"), 200),
+    Case("caches", "memory:endless_function_cache", ("cache_growth",), ("_kept_for_ever",), 200),
+    Case("caches", "memory:bounded_cache", rate=200),
+    Case("caches", "memory:bounded_function_cache", rate=200),
+    Case("asyncio", "waiting:sleeping_handler", ("loop_blocked",), ("cases/waiting.py",)),
+    Case("asyncio", "waiting:computing_handler", ("loop_blocked", "cpu_bound"), ("cases/waiting.py",)),
+    Case("asyncio", "waiting:never_ending_tasks", ("task_leak",), ("cases/waiting.py", "_follow")),
+    Case("asyncio", "waiting:sleeping_in_threads"),
+    Case("asyncio", "waiting:working_in_threads"),
+    Case("asyncio", "waiting:busy_tasks"),
+    Case("locks", "waiting:lock_over_socket", ("lock_over_io",), ("cases/waiting.py", "Stock"), 60),
+    Case("locks", "waiting:two_locks_crossed", ("deadlock",), ("cases/waiting.py", "Accounts")),
+    Case("locks", "waiting:busy_lock", rate=60),
+    Case("locks", "waiting:ordered_locks"),
+    Case("exception", "resources:logged_exceptions", ("exception_storm",), ("cases/resources.py",)),
+    Case("exception", "resources:dying_threads", ("exception_storm", "errors"), ("cases/resources.py", "threads")),
+    Case("exception", "resources:caught_exceptions"),
+    Case("exception", "resources:threads_that_end"),
+    Case("ports", "resources:files_never_closed", ("fd_leak",), ("invoice",)),
+    Case("ports", "resources:sockets_never_closed", ("socket_leak", "fd_leak"), ("socket",)),
+    Case("ports", "resources:busy_files"),
+    Case("ports", "resources:busy_sockets"),
+)
