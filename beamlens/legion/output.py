@@ -1,0 +1,58 @@
+"""What an agent's results must be, and results of that type."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from beamlens.errors import ConfigurationError
+from beamlens.legion.hints import Unfit, convert, inlined, schema_of
+from beamlens.llm.schema import violations
+
+__all__ = ["Output"]
+
+_TEXT: Final = {"type": "string"}
+
+
+class Output:
+    """Check results, and make them typed. Any process.
+
+    Args:
+        given: what `output_schema()` returned: a JSON Schema, or a type hint.
+
+    Raises:
+        ConfigurationError: it is neither.
+    """
+
+    def __init__(self, given: Any) -> None:
+        self._hint: Any = None
+        if isinstance(given, dict):
+            self.schema: dict[str, Any] = inlined(given)
+            self.is_default = given == _TEXT
+        else:
+            self.schema = _schema_of(given)
+            self._hint, self.is_default = given, False
+
+    def problem(self, value: Any) -> str | None:
+        """Return what is wrong with a result, None where it fits."""
+        if self._hint is not None:
+            try:
+                convert(value, self._hint, "the result")
+            except Unfit as error:
+                return str(error)
+            return None
+        wrong = violations(value, self.schema)
+        return f"the result does not fit: {'; '.join(wrong[:5])}" if wrong else None
+
+    def typed(self, value: Any) -> Any:
+        """Return a checked result as a value of the type, or as it is for a JSON Schema."""
+        return value if self._hint is None else convert(value, self._hint, "the result")
+
+
+def _schema_of(given: Any) -> dict[str, Any]:
+    try:
+        found = schema_of(given)
+    except TypeError as error:
+        raise ConfigurationError(f"the output schema is {given!r}: {error}") from error
+    if not found and given is not Any:
+        raise ConfigurationError(f"the output schema is {given!r}; a JSON Schema, a dataclass or a type is expected")
+    return found

