@@ -34,13 +34,14 @@ class ContainerHistory:
         self._walker = Walker()
         self.last = Walk()
 
-    def look(self, now: float) -> Walk:
+    def look(self, now: float, wanted: str | None = None, caught: list[object] | None = None) -> Walk:
         """Walk the modules and remember the sizes; call it every few seconds.
 
         Args:
             now: `time.monotonic()`.
+            wanted, caught: as for `Walker.walk`.
         """
-        self.last = self._walker.walk()
+        self.last = self._walker.walk(wanted, caught)
         for found in self.last.found:
             series = self._series.get(found.ident)
             if series is None or series.last.path != found.path:

@@ -78,11 +78,17 @@ class Walker:
         self._cursors: dict[Owner, int] = {}
         self._named: dict[int, tuple[str, str, str | None]] = {}  # path, kind, file
 
-    def walk(self) -> Walk:
-        """Return the large containers that can be reached from the modules that came up this time."""
+    def walk(self, wanted: str | None = None, caught: list[object] | None = None) -> Walk:
+        """Return the large containers that can be reached from the modules that came up this time.
+
+        Args:
+            wanted: the path of a container that is to be caught, if it comes up.
+            caught: where to put it.
+        """
         began = time.thread_time()
         modules = self._modules()
         one = _Round(self._named, began + self._budget_ms / 1e3)
+        one.wanted, one.caught = wanted, caught
         one.follow_threads()
         complete = self._some(one, modules["application"], "application", _DEPTH)
         one.deadline = max(one.deadline, time.thread_time()) + self._budget_ms / 4e3
@@ -137,6 +143,8 @@ class _Round:
         self.found: list[Found] = []
         self.visited = 0
         self.deadline = deadline
+        self.wanted: str | None = None
+        self.caught: list[object] | None = None
         self._named = named
         self._seen: set[int] = {id(sys.modules)}
         self._kinds: dict[type, Kind] = {FrameType: Kind.BORING}
@@ -166,6 +174,8 @@ class _Round:
             size = size_of(node.value, node.kind)
             if size is not None and size >= LARGE and len(self.found) < _MOST_FOUND:
                 self.found.append(self._describe(node, size))
+                if self.caught is not None and self.found[-1].path == self.wanted:
+                    self.caught.append(node.value)
             if node.depth < depth:
                 self._enqueue(queue, node, size, library=depth < _DEPTH)
         return time.thread_time() <= self.deadline

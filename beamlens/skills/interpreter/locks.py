@@ -16,7 +16,7 @@ from beamlens.skills.interpreter.procfs import thread_cpu_ns, thread_syscall
 from beamlens.skills.interpreter.threads import threads_by_ident
 from beamlens.skills.interpreter.with_locks import Block, called_name, entering, supported, within
 
-__all__ = ["LockHistory"]
+__all__ = ["Lock", "LockHistory", "asked_for", "lock_of", "may_wait"]
 
 _WINDOW: Final = 15.0
 _TICKS: Final = 400
@@ -30,7 +30,7 @@ HolderState = Literal["io", "sleep", "lock", "running", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
-class _Lock:
+class Lock:
     """Tell locks apart without having them: by expression, and whose `self` it is or which module's name."""
 
     expression: str
@@ -58,7 +58,7 @@ class _Holder:
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    lock: _Lock
+    lock: Lock
     waiting: int
     longest: float
     waits_at: Place
@@ -87,7 +87,7 @@ class LockHistory:
         """
         if not supported():
             return
-        waiting: dict[_Lock, list[tuple[int, float, Place]]] = {}
+        waiting: dict[Lock, list[tuple[int, float, Place]]] = {}
         points: dict[int, _Point] = {}
         for ident, frame in frames.items():
             point = points[ident] = self._point(self._points.get(ident), frame, native_ids.get(ident), now)
@@ -104,7 +104,7 @@ class LockHistory:
         code, at = frame.f_code, frame.f_lasti
         if before is None or before.code is not code or before.at != at:
             return _Point(code, at)
-        if not _may_wait(code) or _asked(frame) is None:
+        if not may_wait(code) or asked_for(frame) is None:
             return before
         cpu = thread_cpu_ns(native_id)
         still = before.cpu is None or cpu is None or cpu - before.cpu < _STILL_NS
@@ -128,7 +128,7 @@ class LockHistory:
         """
         ticks = list(self._ticks)
         ticks = [tick for tick in ticks if tick[0] >= ticks[-1][0] - _WINDOW]
-        by_lock: dict[_Lock, list[_Seen]] = {}
+        by_lock: dict[Lock, list[_Seen]] = {}
         for _, seen in ticks:
             for each in seen:
                 by_lock.setdefault(each.lock, []).append(each)
@@ -137,36 +137,38 @@ class LockHistory:
 
 
 @lru_cache(maxsize=8192)
-def _may_wait(code: CodeType) -> bool:
+def may_wait(code: CodeType) -> bool:
+    """Say whether a thread that stands in this code may wait for a lock; idle ones stand in the standard library."""
     # Waiting inside of the standard library is what idle threads do: for a condition, a queue, the end of a thread.
     return code.co_qualname in _INSIDE or owner_of(code.co_filename) != "standard"
 
 
-def _asked(frame: FrameType) -> tuple[FrameType, Block] | None:
+def asked_for(frame: FrameType) -> tuple[FrameType, Block] | None:
     """Return the frame that asks for a lock, and the block that it is about to enter; None if it asks for none."""
     asked = frame.f_back if frame.f_code.co_qualname in _INSIDE else frame
     block = entering(asked) if asked is not None else None
     return (asked, block) if asked is not None and block is not None else None
 
 
-def _waits_for(frame: FrameType) -> tuple[_Lock, Place] | None:
+def _waits_for(frame: FrameType) -> tuple[Lock, Place] | None:
     """Return the lock that a thread stands before, and the application's line."""
-    found = _asked(frame) if _may_wait(frame.f_code) else None
-    return (_lock(*found), application_place(found[0]) or place_of(found[0])) if found is not None else None
+    found = asked_for(frame) if may_wait(frame.f_code) else None
+    return (lock_of(*found), application_place(found[0]) or place_of(found[0])) if found is not None else None
 
 
-def _lock(frame: FrameType, block: Block) -> _Lock:
+def lock_of(frame: FrameType, block: Block) -> Lock:
+    """Return what names the lock of a block: its expression, and whose it is."""
     first = block.expression.split(".", 1)[0]
     module = str(frame.f_globals.get("__name__", "?"))
     if first in ("self", "cls"):
-        return _Lock(block.expression, f"{module}.{frame.f_code.co_qualname.rpartition('.')[0]}")
+        return Lock(block.expression, f"{module}.{frame.f_code.co_qualname.rpartition('.')[0]}")
     if "." in block.expression:
-        return _Lock(block.expression.rpartition(".")[2], "")
-    return _Lock(block.expression, module if block.expression != "?" else frame.f_code.co_qualname)
+        return Lock(block.expression.rpartition(".")[2], "")
+    return Lock(block.expression, module if block.expression != "?" else frame.f_code.co_qualname)
 
 
 def _seen(
-    lock: _Lock,
+    lock: Lock,
     waiters: list[tuple[int, float, Place]],
     frames: Mapping[int, FrameType],
 ) -> _Seen:
@@ -175,17 +177,17 @@ def _seen(
     return _Seen(lock, len(waiters), max(longest for _, longest, _ in waiters), places.most_common(1)[0][0], holder)
 
 
-def _holder(lock: _Lock, waiters: set[int], frames: Mapping[int, FrameType]) -> _Holder | None:
+def _holder(lock: Lock, waiters: set[int], frames: Mapping[int, FrameType]) -> _Holder | None:
     for ident, top in frames.items():
         if ident in waiters:
             continue
         for frame in _frames_that_know(lock, top):
-            if any(_lock(frame, block) == lock for block in within(frame)):
+            if any(lock_of(frame, block) == lock for block in within(frame)):
                 return _described(ident, top, threads_by_ident().get(ident))
     return None
 
 
-def _frames_that_know(lock: _Lock, top: FrameType) -> Iterator[FrameType]:
+def _frames_that_know(lock: Lock, top: FrameType) -> Iterator[FrameType]:
     name = lock.expression.rpartition(".")[2]
     for frame in stack_of(top, _DEPTH):
         code = frame.f_code
@@ -212,7 +214,7 @@ def _state(top: FrameType, thread: threading.Thread | None) -> HolderState:
     return "sleep" if call in _SLEEPS else "io"
 
 
-def _row(lock: _Lock, seen: list[_Seen], ticks: int) -> dict[str, Any]:
+def _row(lock: Lock, seen: list[_Seen], ticks: int) -> dict[str, Any]:
     holders = [each.holder for each in seen if each.holder is not None]
     stands = Counter(holder.place for holder in holders)
     states = Counter(holder.state for holder in holders)

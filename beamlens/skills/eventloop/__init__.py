@@ -1,0 +1,1 @@
+"""Event loops and their tasks, found without registration: what the `asyncio` skill measures with."""

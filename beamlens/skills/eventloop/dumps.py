@@ -1,0 +1,105 @@
+"""Stacks that the interpreter's fault handler writes on a signal: asked for here, and read by another process."""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import re
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from beamlens.errors import SkillError
+from beamlens.skills.interpreter.places import owner_of, shown_file
+
+__all__ = ["Frame", "SignalDumps", "blocking_frame", "caught", "read_stack"]
+
+_FRAME: Final = re.compile(r'  File "(?P<file>[^"\n]*)", line (?P<line>\d+) in (?P<name>[^\n]*)')
+_THREAD: Final = re.compile(r"(?:Current thread|Thread) 0x(?P<ident>[0-9a-f]+)[^\n]*:\n(?P<frames>(?:  [^\n]*\n)*)")
+_NEVER: Final = ("SIGKILL", "SIGSTOP", "SIGSEGV", "SIGFPE", "SIGABRT", "SIGBUS", "SIGILL", "SIGCHLD", "SIGALRM")
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Hold one line of a stack: where, in which function, and whose code it is."""
+
+    file: str
+    line: int
+    function: str
+    owner: str
+
+    @property
+    def at(self) -> str:
+        """Return `shop/cart.py:12`."""
+        return f"{self.file}:{self.line}"
+
+
+def caught(pid: int, number: int) -> bool | None:
+    """Say whether a process has a handler for a signal; None where /proc does not tell."""
+    try:
+        text = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return None
+    mask = next((line.split()[1] for line in text.splitlines() if line.startswith("SigCgt:")), None)
+    return None if mask is None else bool(int(mask, 16) >> (number - 1) & 1)
+
+
+class SignalDumps:
+    """Have all threads' stacks written to a file whenever a signal comes; from C, without the interpreter lock.
+
+    Args:
+        number: of the signal: one that nothing else in the program uses.
+        path: of the file.
+
+    Raises:
+        SkillError: `refused`: the signal has a handler already, is ignored, or cannot be used; the text says which.
+    """
+
+    def __init__(self, number: int, path: Path) -> None:
+        self._number = _free(number)
+        self._file = open(path, "ab", buffering=0)  # noqa: SIM115  kept open as long as signals may come
+        os.chmod(path, 0o600)
+        faulthandler.register(self._number, file=self._file, all_threads=True, chain=False)
+
+    def close(self) -> None:
+        """Put the signal back as it was. Whoever sends it must have been told before."""
+        faulthandler.unregister(self._number)
+        self._file.close()
+
+
+def _free(number: int) -> int:
+    try:
+        chosen = signal.Signals(number)
+    except ValueError:
+        raise SkillError("refused", f"dump_signal is {number!r}; a signal's number is expected") from None
+    if chosen.name in _NEVER:
+        raise SkillError("refused", f"dump_signal is {chosen.name}, which has a meaning of its own; try SIGUSR2")
+    if signal.getsignal(chosen) is not signal.SIG_DFL or caught(os.getpid(), chosen):
+        raise SkillError("refused", f"{chosen.name} is in use in this process; choose a signal that is free")
+    return chosen
+
+
+def read_stack(text: str, ident: int) -> list[Frame]:
+    """Return the last stack of a thread in what a fault handler wrote, innermost first; empty if there is none.
+
+    Args:
+        text: of one or several dumps.
+        ident: of the thread.
+    """
+    stacks = [each["frames"] for each in _THREAD.finditer(text) if int(each["ident"], 16) == ident]
+    if not stacks:
+        return []
+    return [
+        Frame(shown_file(each["file"]), int(each["line"]), each["name"][:200], owner_of(each["file"]))
+        for each in _FRAME.finditer(stacks[-1])
+    ]
+
+
+def blocking_frame(stack: list[Frame]) -> Frame | None:
+    """Return the application's innermost line of a stack, or the innermost of a library, or of anybody."""
+    for owner in ("application", "library"):
+        found = next((frame for frame in stack if frame.owner == owner), None)
+        if found is not None:
+            return found
+    return stack[0] if stack else None

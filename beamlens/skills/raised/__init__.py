@@ -1,0 +1,1 @@
+"""How exceptions are seen, and what is kept of them."""

@@ -1,0 +1,1 @@
+"""How SQL statements are seen, timed and told apart."""

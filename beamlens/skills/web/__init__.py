@@ -1,0 +1,1 @@
+"""Requests of a web application, in flight and done: what the `http` skill measures with."""
