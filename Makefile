@@ -11,13 +11,16 @@ RUN  := $(VENV)/bin/python
 CODE := supervision beamlens tests $(wildcard benchmarks)
 ARGS ?=
 
-.PHONY: help demo test check bench fmt clean
+.PHONY: help demo demo-supervision test check bench fmt clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(VENV)/.installed ## see a supervisor bring killed actors back
+demo: $(VENV)/.installed ## watch BeamLens find a fault in a web shop; ARGS="loop", ARGS="--all --json"
+	@$(RUN) -m beamlens.demo $(ARGS)
+
+demo-supervision: $(VENV)/.installed ## see a supervisor bring killed actors back
 	@$(RUN) -m supervision demo $(ARGS)
 
 test: $(VENV)/.installed ## run the tests; ARGS="tests/test_wire.py -k depth" for some of them

@@ -77,12 +77,16 @@ class Desk:
         ledger: counts and refuses; used on the desk's thread alone.
         secrets: hides keys in what is told.
         concurrent: how many requests may be with providers at once.
+        tree: whose gateway it is.
     """
 
-    def __init__(self, build: Callable[[], Models], ledger: Ledger, secrets: Secrets, concurrent: int) -> None:
+    def __init__(
+        self, build: Callable[[], Models], ledger: Ledger, secrets: Secrets, concurrent: int, tree: str = ""
+    ) -> None:
         self._build = build
         self._ledger = ledger
         self._secrets = secrets
+        self._tree = tree
         self._turns = Turns(concurrent)
         self._open: dict[str, _Open] = {}
         self._unnamed = 0
@@ -221,6 +225,7 @@ class Desk:
             "client": request.client,
             "model": outcome.model if isinstance(outcome, ModelReply) else self._ledger.model_of(request),
             "failure": failure,
+            "tree": self._tree,
         }
         telemetry.emit(("beamlens", "llm", "usage"), measurements, about)
 

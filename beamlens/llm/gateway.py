@@ -78,6 +78,8 @@ class Gateway(ProcessActor):
         library_logs: whether the providers' libraries may log below warnings; conversations are told then, keys not.
     """
 
+    tree = ""  # whose it is, where there are several; told with its events
+
     @classmethod
     def environment(cls, registry: Any, *_args: Any, **_kwargs: Any) -> Iterable[str]:
         """Return the names of the variables with the clients' keys. In the application."""
@@ -138,9 +140,10 @@ class Gateway(ProcessActor):
             logging.getLogger(name).setLevel(logging.WARNING)
         erase_initial(names)
         ledger = Ledger(self._budget, self._prices, model_of=self.model_of)
-        self._desk = Desk(self.build, ledger, secrets, self._concurrent)
+        self._desk = Desk(self.build, ledger, secrets, self._concurrent, self.tree)
         self._desk.start()
-        telemetry.emit(("beamlens", "gateway", "started"), None, {"pid": os.getpid(), "clients": self.client_names()})
+        about = {"pid": os.getpid(), "clients": self.client_names(), "tree": self.tree}
+        telemetry.emit(("beamlens", "gateway", "started"), None, about)
 
     def on_stop(self) -> None:
         """Answer what is open and close the connections."""

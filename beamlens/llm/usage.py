@@ -219,12 +219,19 @@ class UsageTally:
     Args:
         gateway: a ref that follows restarts; told the past when a gateway starts again. None: only count.
         clock: monotonic seconds.
+        tree: whose gateway; None for those of all trees of the application.
     """
 
-    def __init__(self, gateway: _Gateway | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        gateway: _Gateway | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        tree: str | None = None,
+    ) -> None:
         self._lock = threading.Lock()
         self._counts = Counts(clock)
         self.gateway = gateway
+        self._tree = tree
 
     def __enter__(self) -> UsageTally:
         """Count from now on."""
@@ -241,6 +248,8 @@ class UsageTally:
             return self._counts.report()
 
     def _hear(self, name: Any, measurements: Any, metadata: Any, _config: object) -> None:
+        if self._tree is not None and metadata.get("tree") != self._tree:
+            return
         if name == _USAGE:
             with self._lock:
                 self._counts.add(metadata["caller"], metadata["trace_id"], _count_of(measurements, metadata))

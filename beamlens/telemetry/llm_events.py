@@ -106,6 +106,7 @@ LLM_EVENTS: Final[tuple[Event, ...]] = (
         "client: str | None",
         "model: str",
         "failure: str | None",
+        "tree?: str",
         measurements=SYSTEM_TIME + _TOKENS + fields("cost_usd?: float | None"),
     ),
     event(
@@ -114,6 +115,7 @@ LLM_EVENTS: Final[tuple[Event, ...]] = (
         "The process that talks to the providers started; `clients` are the names in its registry.",
         "pid: int",
         "clients: list[str]",
+        "tree?: str",
         measurements=SYSTEM_TIME,
     ),
 )
