@@ -86,14 +86,15 @@ def run(options: Options, report: Report) -> None:
     with runtime(spares=1), _tree(_scripted(), 1) as lens:
         _steps(options, report, lens)
     with runtime(spares=1), _tree(_scripted(), OPERATORS) as lens:
+        report.figure("tree_pss_idle_mb", _memory(report, lens, "12 operators that have not run, no SDK"), 1)
         _all_at_once(options, report, lens)
-        report.figure("tree_pss_no_sdk_mb", _memory(report, lens, "12 operators, no SDK"), 1)
+        report.figure("tree_pss_no_sdk_mb", _memory(report, lens, "12 operators that have run, no SDK"), 1)
     with runtime(spares=1), StubAnthropic() as stub, _key(), _tree(_anthropic(stub.url), OPERATORS) as lens:
         stub.always(tool_message("done"))
         endings = {run.wait(timeout=120).ending for run in [each.run_async("look") for each in _handles(lens)]}
         if endings != {"done"}:
             raise AssertionError(f"runs that are done were expected: {endings}")
-        report.figure("tree_pss_mb", _memory(report, lens, "12 operators, the SDK in the gateway"), 1)
+        report.figure("tree_pss_mb", _memory(report, lens, "12 operators that have run, the SDK in the gateway"), 1)
     report.verdicts(TARGETS)
 
 
@@ -167,7 +168,7 @@ def _steps(options: Options, report: Report, lens: Lens) -> None:
     (operator,) = _handles(lens)
     operator.run("warm up", timeout=60)
     clock = _Clock()
-    telemetry.attach_many("benchmark", events, clock.hear)  # type: ignore[arg-type]
+    telemetry.attach_many("benchmark", events, clock.hear)
     try:
         for _ in range(options.count(60, 20, 2)):
             operator.run("look", timeout=60)

@@ -40,6 +40,7 @@ SCALE = {"start_5_s", "pss_mb_all_5", "uss_mb_each_5", "restart_ms_5", "wakeups_
         ("crash_recovery", CRASH_RECOVERY),
         ("messaging", MESSAGING),
         ("scale", SCALE),
+        ("investigation", {"step_overhead_ms_p50", "twelve_runs_s", "tree_pss_mb", "tree_pss_no_sdk_mb"}),
         ("telemetry", {"execute_no_handler_ns", "execute_one_handler_ns", "cross_process_event_us"}),
     ],
 )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final
 
 import pykka
 
-import beamlens
 from beamlens.control.conversation import Conversation
 from beamlens.control.events import EventQueue, chosen_names
 from beamlens.control.plain import plain
@@ -21,7 +22,7 @@ from beamlens.lens import Lens
 from supervision import ReplyFuture, SupervisionError
 from supervision.process.application import current
 
-__all__ = ["OPERATIONS", "serve"]
+__all__ = ["OPERATIONS", "Places", "serve"]
 
 _LOOK: Final = 0.25
 _GLANCE: Final = 2.0
@@ -32,7 +33,7 @@ def _hello(lens: Lens, _call: Conversation) -> dict[str, Any]:
     return {
         "name": lens.name,
         "pid": os.getpid(),
-        "version": beamlens.__version__,
+        "version": sys.modules["beamlens"].__version__,  # the package itself stands above this layer
         "program": " ".join(os.path.basename(each) or each for each in sys.argv[:1]) or sys.executable,
         "since": _SINCE,
         "operators": lens.operator_names(),
@@ -120,11 +121,45 @@ OPERATIONS: Final[Mapping[str, Callable[[Lens, Conversation], Any]]] = {
 }
 
 
-def serve(find: Callable[[], Lens | None], call: Conversation) -> None:
+_LONG: Final = frozenset({"events", "run", "message"})  # what takes as long as it takes
+
+
+class Places:
+    """Keep some of a listener's threads free for what is answered at once, however many clients follow events.
+
+    Args:
+        count: long requests that are answered at the same time.
+    """
+
+    def __init__(self, count: int = 12) -> None:
+        self._count = count
+        self._free = threading.BoundedSemaphore(count)
+
+    @contextmanager
+    def taken(self, op: str) -> Iterator[None]:
+        """Hold a place for an operation within a `with`, if it is a long one.
+
+        Raises:
+            ControlError: there is none.
+        """
+        if op not in _LONG:
+            yield
+            return
+        if not self._free.acquire(blocking=False):
+            text = f"{self._count} clients follow events, or wait for runs and answers, already; end one of them"
+            raise ControlError(text, "unavailable")
+        try:
+            yield
+        finally:
+            self._free.release()
+
+
+def serve(find: Callable[[], Lens | None], places: Places, call: Conversation) -> None:
     """Answer a request. The request's thread; never raises for what a client sent.
 
     Args:
         find: returns the tree's handle; None while it starts or ends.
+        places: for long requests.
         call: the conversation.
     """
     try:
@@ -136,7 +171,9 @@ def serve(find: Callable[[], Lens | None], call: Conversation) -> None:
         lens = find()
         if lens is None:
             raise ControlError("the tree is just starting or ending; try again", "unavailable")
-        call.answer(operation(lens, call))
+        with places.taken(call.request.op):
+            answer = operation(lens, call)
+        call.answer(answer)
     except Exception as error:
         call.refuse(_refusal(error))
 

@@ -13,7 +13,7 @@ import pykka
 from beamlens.control.directory import ControlDirectoryError, control_directory, listen, prepare, remove_stale
 from beamlens.control.finding import find_lens
 from beamlens.control.listener import Bounds, Listener
-from beamlens.control.operations import serve
+from beamlens.control.operations import Places, serve
 
 __all__ = ["ControlServer"]
 
@@ -48,7 +48,9 @@ class ControlServer(pykka.ThreadingActor):
         except (ControlDirectoryError, OSError) as error:
             logger.warning("`beamlens ps` will not find this program: %s", error)
             return
-        self._listener = Listener(listening, path, partial(serve, partial(find_lens, self._tree)), self._bounds)
+        self._listener = Listener(
+            listening, path, partial(serve, partial(find_lens, self._tree), Places()), self._bounds
+        )
         self._listener.start()
 
     def on_receive(self, message: Any) -> Any:

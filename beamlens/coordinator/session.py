@@ -61,6 +61,7 @@ class Session:
         asked = progress.asked
         allowed = members if asked.operators is None else tuple(m for m in members if m.name in asked.operators)
         self._parts = parts
+        self._myself = myself
         self._client = asked.client if asked.client is not None else config.client
         self._iterations = asked.max_iterations if asked.max_iterations is not None else config.max_iterations
         self._restored = progress
@@ -199,7 +200,8 @@ class Session:
         gateway = self._parts.find("gateway")
         if gateway is None:
             raise ModelError(ModelFailure("gateway_down", "there is no gateway in this tree", retryable=False))
-        return ModelClient(gateway, "coordinator", self.role.progress.run_id, client=self._client)
+        run_id = self.role.progress.run_id
+        return ModelClient(gateway, "coordinator", run_id, client=self._client, owner=self._myself)
 
     def _request(self) -> ModelRequest:
         asked = self.role.progress.asked

@@ -21,6 +21,7 @@ __all__ = ["run"]
 _PAYMENT_SECONDS: Final = 0.12
 _CARRIER_SECONDS: Final = 0.15
 _ANSWER_SECONDS: Final = 60.0
+_END_SECONDS: Final = 5.0
 _PRODUCTS: Final = 1900
 _CATEGORIES: Final = ("books", "games", "garden", "kitchen", "music", "shoes", "tools", "toys")
 
@@ -76,7 +77,7 @@ async def run() -> None:
     await orders.read()
     for task in (*people, reporter):
         task.cancel()
-    await asyncio.gather(*people, reporter, return_exceptions=True)
+    await asyncio.wait((*people, reporter), timeout=_END_SECONDS)
     services.close()
 
 
@@ -139,7 +140,8 @@ async def _ask_again_and_again(
         await asyncio.sleep(chance.uniform(0.5, 1.5) * habit.think_seconds)
         began = time.monotonic()
         writer.write(f"GET {habit.url(chance)} HTTP/1.1\r\nHost: shop\r\n\r\n".encode())
-        status = await asyncio.wait_for(_answer(reader), _ANSWER_SECONDS)
+        async with asyncio.timeout(_ANSWER_SECONDS):
+            status = await _answer(reader)
         counts.seconds.append(time.monotonic() - began)
         counts.errors += status >= 500
 

@@ -67,6 +67,7 @@ class Operator(ProcessActor):
     def on_start(self) -> None:
         """Remove keys from this process, make itself known, begin to work."""
         scrub(self.config.secrets)
+        self._resources.owner = self.actor_ref
         self._parts.register(f"operator:{self.config.name}")
         self._events.tell("started", {})
         self._worker.start()

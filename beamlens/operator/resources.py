@@ -18,7 +18,7 @@ from beamlens.parts import Parts
 from beamlens.probe.messages import SkillFacts
 from beamlens.probe.remote import LocalSkill, RemoteSkill, SkillAccess
 from beamlens.sandbox import Sandbox
-from supervision import SupervisionError
+from supervision import Ref, SupervisionError
 
 __all__ = ["Resources", "subject_of"]
 
@@ -38,6 +38,7 @@ class Resources:
         self._subject: Subject | None = None
         self._sandbox: Sandbox | None = None
         self._lock = threading.RLock()
+        self.owner: Ref | None = None  # the operator; what it asked a model is given up when it dies
 
     @property
     def journal(self) -> Any:
@@ -53,7 +54,7 @@ class Resources:
         gateway = self._parts.find("gateway")
         if gateway is None:
             raise ModelError(ModelFailure("gateway_down", "there is no gateway to a model in this tree", False))
-        return ModelClient(gateway, f"operator:{self._config.name}", run_id, client=client)
+        return ModelClient(gateway, f"operator:{self._config.name}", run_id, client=client, owner=self.owner)
 
     def skill(self) -> SkillAccess:
         """Return the skill.

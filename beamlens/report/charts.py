@@ -141,7 +141,7 @@ def curve(series: Series, first: float, marks: tuple[float, ...] = ()) -> Markup
         tag("text", f"{figure(values[0])} to {figure(values[-1])}", x=left, y=height - 8, class_="soft"),
         tag(
             "text",
-            f"{times[0] - first:.1f} to {times[-1] - first:.1f} s",
+            f"{times[0] - first:.2f} to {times[-1] - first:.2f} s",
             x=width - left,
             y=height - 8,
             text_anchor="end",

@@ -114,11 +114,9 @@ class InsightEvidence:
 
     def shows_details(self, support: Support) -> bool:
         """Tell whether numbers and Lua are shown here, and not beside another sentence that says more of them."""
-        if support.is_direct:
-            return True
         number = support.notification.id
         same = [each for told in self.sentences for each in told.support if each.notification.id == number]
-        return not any(each.is_direct for each in same) and same[0] is support
+        return support is next((each for each in same if each.is_direct), same[0])
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain JSON data."""
@@ -182,11 +180,12 @@ def _readings(found: Notification, story: Story) -> tuple[Reading, ...]:
     text = f"{found.observation} {found.context}"
     said = [float(each.replace(",", "").rstrip(".")) for each in _NUMBER.findall(text)]
     readings = [(each, _reading(each, cited)) for each in series(snapshots)]
-    meant = [reading for each, reading in readings if reading is not None and _is_meant(each, reading, said, text)]
-    if not meant:
-        best = {each.path for each in moved(snapshots, 3)}
-        meant = [reading for each, reading in readings if reading is not None and each.path in best]
-    return tuple(meant[:_VALUES])
+    meant = [(_fitness(each, reading, said, text), reading) for each, reading in readings if reading is not None]
+    best = sorted((each for each in meant if each[0] > 0), key=lambda each: -each[0])
+    if best:
+        return tuple(reading for _, reading in best[:_VALUES])
+    paths = {each.path for each in moved(snapshots, 3)}
+    return tuple(reading for _, reading in meant if reading.path in paths)
 
 
 def _reading(found: Series, cited: float) -> Reading | None:
@@ -194,12 +193,17 @@ def _reading(found: Series, cited: float) -> Reading | None:
     return Reading(found.path, before[0], before[-1]) if before else None
 
 
-def _is_meant(found: Series, reading: Reading, said: list[float], text: str) -> bool:
-    leaf = re.split(r"[.\[]", found.path)[-1]
-    if len(leaf) > 2 and re.search(rf"\b{re.escape(leaf)}\b", text):
-        return True
+def _fitness(found: Series, reading: Reading, said: list[float], text: str) -> int:
+    """Return how well a number fits what was said: by its value, then by the words of its path; 0: not at all."""
+    words = [each for each in re.split(r"[.\[\]]", found.path) if len(each) > 2]
+    named = sum(re.search(rf"\b{re.escape(each)}\b", text) is not None for each in words)
+    big = [number for number in said if number >= _LEAST]
     values = (reading.first, reading.cited)
-    return any(_is_said(value, number) for value in values for number in said if number >= _LEAST)
+    if any(value == number for value in values for number in big):
+        return 4 + named
+    if any(_is_said(value, number) for value in values for number in big):
+        return 1 + named
+    return 1 if words and re.search(rf"\b{re.escape(words[-1])}\b", text) else 0
 
 
 def _is_said(value: float, number: float) -> bool:

@@ -42,7 +42,8 @@ Those that grew steadily within the last two minutes and have no bound, the fast
 `limit` 1 to 50, default 10.
 
 ```lua
-for _, c in ipairs(caches_growing(5).growing) do print(c.path, c.items, c.per_minute) end
+local c = caches_growing(5).growing[1]
+return c and {c.path, c.items, c.per_minute}
 ```
 
 ### caches_info(path)

@@ -19,7 +19,8 @@ from beamlens.skills.heap.keepers import MOST_SAMPLES, keepers_of_type
 from beamlens.skills.heap.kinds import find_type
 from beamlens.skills.heap.pauses import pauses
 from beamlens.skills.heap.type_history import TypeHistory
-from beamlens.skills.limits_given import rows
+from beamlens.skills.heap.windows import grown_in_two_windows
+from beamlens.skills.limits_given import rows, seconds_given
 from beamlens.skills.skill import Skill
 from beamlens.skills.work_done import work_done
 
@@ -30,6 +31,7 @@ _LOOK_SECONDS: Final = 2.0
 _LONG_MS: Final = 20.0
 _PAST_SECONDS: Final = 600.0
 _MOST_GARBAGE: Final = 10_000
+_LONGEST_MEASURE: Final = 12.0
 _LONGEST_NAME: Final = 300
 
 
@@ -78,6 +80,7 @@ class Gc(Skill):
             "gc_pauses": self.long_pauses,
             "gc_growing_types": self.growing_types,
             "gc_types": self.types,
+            "gc_measure": self.measure,
             "gc_holders": self.holders,
             "gc_garbage": self.garbage,
         }
@@ -142,6 +145,10 @@ class Gc(Skill):
     def types(self, limit: int = 20) -> dict[str, Any]:
         """Return the most frequent types."""
         return {"types": self._types.largest(rows("gc_types", limit)), **self._counted()}
+
+    def measure(self, seconds: float = 6.0) -> dict[str, Any]:
+        """Return the types that became more in both halves of a while; counts three times and waits in between."""
+        return grown_in_two_windows(seconds_given("gc_measure", "seconds", seconds, _LONGEST_MEASURE))
 
     def _counted(self) -> dict[str, Any]:
         last = self._types.last

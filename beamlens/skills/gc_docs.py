@@ -39,7 +39,8 @@ Collections of 20 ms and more within the last 10 minutes, newest first: `pauses`
 `ms`, `collected`, `uncollectable`, `thread`; `count` in all. `limit` 1 to 50, default 20.
 
 ```lua
-for _, p in ipairs(gc_pauses(5).pauses) do print(p.ago_seconds, p.generation, p.ms) end
+local p = gc_pauses(5).pauses[1]
+return p and {p.ago_seconds, p.generation, p.ms}
 ```
 
 ### gc_growing_types(limit)
@@ -59,6 +60,15 @@ The most frequent types, growing or not: `types`, rows as above, with `objects`,
 
 ```lua
 return gc_types(3).types
+```
+
+### gc_measure(seconds)
+Count now: three times within `seconds` (at most 12, default 6; the call takes that long and the counting). `growing`:
+types that became more in both halves, rows of `type`, `count`, `first`, `second` (how many more in each half),
+`per_minute`. `objects` in all, `stop_ms` at most, `cost_ms`. For a large heap, which is counted seldom by itself.
+
+```lua
+return gc_measure(4).growing[1]
 ```
 
 ### gc_holders(type, samples)

@@ -1,4 +1,4 @@
-"""The skill `sql`: database statements, how long they take and which line sends them."""
+"""The skill `sql`: databases, what is asked of them, by which lines, how long it takes, and who waits for whom."""
 
 from __future__ import annotations
 
@@ -7,165 +7,99 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Final
 
 from beamlens.errors import SkillError
-from beamlens.skills.checks import Check, Threshold
+from beamlens.skills.checks import Check
 from beamlens.skills.skill import Skill
+from beamlens.skills.sql_checks import CHECKS
+from beamlens.skills.sql_docs import DOCS, SYSTEM_PROMPT
+from beamlens.skills.statements.alchemy import AlchemyTap
 from beamlens.skills.statements.calls import LongCalls
+from beamlens.skills.statements.classes import ClassTap
+from beamlens.skills.statements.pools import PoolWatch
+from beamlens.skills.statements.postgres import QUESTIONS
+from beamlens.skills.statements.server import Server, ServerPoll, server_of
 from beamlens.skills.statements.sqlite import SqliteTap
 from beamlens.skills.statements.store import SLOW_SECONDS, StatementStore
+from beamlens.skills.statements.transactions import OpenTransactions
 
 __all__ = ["Sql"]
 
 _MOST_ROWS: Final = 50
 _SHOWN: Final = 5
 
-_PROMPT: Final = """\
-You watch the database statements of a running Python application.
-
-What to look for:
-- `slow`: statements that take 100 ms or more on average within the last minute; `recent` says how often they ran. One
-  slow report a day is nothing, a slow statement in every request is.
-- `waits`: lines of the application that stood at a database call when they were looked at, whatever the driver.
-- `errors`: statements that failed.
-Literals and parameters are never shown; statements are told apart by their text without them. Only SQLite connections
-that were made while you watch are timed; `missing` says what is not seen."""
-
-_DOCS: Final = """\
-Statements have `?` for every literal. Times are of the last minute, but for `count` and `errors` (since the start).
-
-### sql_stats()
-`statements`, `errors`, `seconds` (in all), `connections` (that are timed), `sampler_us` (what a look at stacks costs).
-
-```lua
-return sql_stats().statements
-```
-
-### sql_statements(limit)
-Those that took the most time first: `key`, `statement`, `at` and `func` (the line that sent it, where it took 20 ms),
-`count`, `errors`, `recent`, `recent_seconds`, `mean_ms`, `p95_ms`, `max_ms`. `limit` 1 to 50, default 10.
-
-```lua
-local top = sql_statements(1)[1]
-return top and top.statement
-```
-
-### sql_slow(limit)
-As `sql_statements`, of those that take 100 ms or more on average, the slowest first. `limit` 1 to 50, default 10.
-
-```lua
-return sql_slow(3)
-```
-
-### sql_running(limit)
-What runs now, the longest first: `statement`, `ms`. `limit` 1 to 50, default 10.
-
-```lua
-return sql_running(5)
-```
-
-### sql_waits(limit)
-Lines that waited for a database within the last minute, seen in their threads' stacks ten times a second, any driver:
-`at`, `func`, `count`, `mean_ms`, `max_ms`, `total_ms`. Waits below 0.2 s are hardly seen, and
-calls without a pause on one line count as one. `limit` 1 to 50, default 10.
-
-```lua
-return sql_waits(3)
-```
-"""
-
-_DRILL: Final = """
-for _, row in ipairs(sql_slow(50)) do
-  if row.key == check.key then
-    return {slow = true, statement = row.statement, at = row.at or "an unknown line", func = row.func or "unknown",
-            recent = row.recent, seconds = row.recent_seconds, mean_ms = row.mean_ms, p95_ms = row.p95_ms,
-            max_ms = row.max_ms}
-  end
-end
-return {slow = false}
-"""
-
-_CHECKS: Final = (
-    Check(
-        name="slow_query",
-        when=Threshold("slow.*.mean_ms", ">=", SLOW_SECONDS * 1e3),
-        also=(Threshold("slow.*.recent", ">=", 5),),
-        drill=_DRILL,
-        confirm=Threshold("slow", "==", True),
-        severity="critical",
-        observation=(
-            "A statement took {drill.mean_ms} ms on average (95th percentile {drill.p95_ms} ms) in {drill.recent} runs "
-            "within {drill.seconds} s, sent at {drill.at} in {drill.func}: {drill.statement}"
-        ),
-        context="The longest run took {drill.max_ms} ms",
-        hypothesis="No index fits the statement that {drill.func} sends, or it reads more than it needs",
-        cause="slow_query",
-        entities=("{drill.at}", "{drill.func}"),
-        remedy="Look at the statement's query plan; add the index that it lacks, or ask for less.",
-    ),
-    Check(
-        name="long_database_waits",
-        when=Threshold("waits.*.mean_ms", ">=", 300),
-        also=(Threshold("waits.*.count", ">=", 5), Threshold("connections", "==", 0)),
-        severity="info",
-        observation=(
-            "The application waited {waits.*.count} times within the last minute for a database at {key} in "
-            "{waits.*.func}, {value} ms on average, {waits.*.max_ms} ms at the longest"
-        ),
-        context="Seen in threads' stacks, where statements one after the other on one line look as one",
-        cause="slow_query",
-        entities=("{key}", "{waits.*.func}"),
-        remedy="Look at what {waits.*.func} asks the database for.",
-    ),
-)
-
 
 class Sql(Skill):
     """Watch databases from inside of the application.
 
-    SQLite is found through `sys.modules`; its connections are timed if they are made after the start. Calls of any
-    driver that last are seen in the stacks of threads.
+    SQLAlchemy and drivers are found through `sys.modules`, never imported. Calls of any driver that last are seen in the
+    stacks of threads. PostgreSQL servers are asked read-only: those of SQLAlchemy's engines, and those given here.
+
+    Args:
+        servers: by name, functions that return a new DB-API connection to a PostgreSQL server.
     """
 
     id: ClassVar[str] = "sql"
-    title: ClassVar[str] = "Database statements"
+    title: ClassVar[str] = "Databases"
     description: ClassVar[str] = (
-        "SQL databases: slow statements by fingerprint, the lines that send them, errors, waits"
+        "SQL databases: slow statements and the lines that send them, N+1 queries, connection pools and who holds their "
+        "connections, transactions left open, errors, waits; PostgreSQL: locks, long statements, indexes, sizes, bloat"
     )
-    system_prompt: ClassVar[str] = _PROMPT
+    system_prompt: ClassVar[str] = SYSTEM_PROMPT
 
-    def __init__(self) -> None:
+    def __init__(self, servers: Mapping[str, Callable[[], Any]] | None = None) -> None:
+        self._given = {name: Server(name, connect) for name, connect in (servers or {}).items()}
         self._store = StatementStore()
-        self._tap = SqliteTap(self._store)
+        self._pools = PoolWatch()
+        self._transactions = OpenTransactions()
+        self._sqlite = SqliteTap(self._store)
+        self._classes = ClassTap(self._store)
+        self._alchemy = AlchemyTap(self._store, self._pools, self._transactions)
         self._calls = LongCalls()
+        self._poll = ServerPoll(self._servers)
 
     def start(self) -> None:
         """Begin to time and to look."""
-        self._tap.install()
+        self._install()
         self._calls.start()
+        self._poll.start()
 
     def stop(self) -> None:
-        """Put `sqlite3.connect` back; connections that are timed go on without being noted."""
+        """Put everything back; SQLite connections that are timed go on without being noted."""
         self._store.on = False
-        self._tap.remove()
+        self._sqlite.remove()
+        self._classes.remove()
+        self._alchemy.remove()
         self._calls.stop()
+        self._poll.stop()
+
+    def _install(self) -> None:
+        """Find what the application has imported by now."""
+        self._sqlite.install()
+        self._classes.install()
+        self._alchemy.install()
 
     def snapshot(self) -> dict[str, Any]:
-        """Return counts, what is slow, what runs long now, and which lines wait."""
-        self._tap.install()  # the application may have imported sqlite3 since
+        """Return counts, what is slow or repeated, who waits and holds; well below a millisecond, and asks no server."""
+        self._install()
         return {
             **self.stats(),
             "slow": self._store.slow(_SHOWN),
             "running_long": self._store.running(SLOW_SECONDS, _SHOWN),
+            "repeats": self._store.repeats.rows(_SHOWN),
+            "pools": self._pools.rows()[:_SHOWN],
+            "open_transactions": self._transactions.count(),
+            "transactions": self._transactions.rows(_SHOWN),
             "waits": self._calls.rows(_SHOWN),
+            "servers": self._poll.rows(),
             "missing": self._missing(),
         }
 
     def checks(self) -> Sequence[Check]:
         """Return what is wrong with any program of which it holds."""
-        return _CHECKS
+        return CHECKS
 
     def callback_docs(self) -> str:
         """Return the callbacks' documentation."""
-        return _DOCS
+        return DOCS
 
     def callbacks(self) -> Mapping[str, Callable[..., Any]]:
         """Return the callbacks; all of them only look."""
@@ -175,7 +109,14 @@ class Sql(Skill):
             "sql_slow": self.slow,
             "sql_running": self.running,
             "sql_waits": self.waits,
+            "sql_repeats": self.repeats,
+            "sql_pools": self.pools,
+            "sql_transactions": self.transactions,
+            "sql_db_cache_hit": self.db_cache_hit,
+            **{f"sql_db_{name}": self._asking(name) for name in QUESTIONS if name != "cache_hit"},
         }
+
+    # -- callbacks --------------------------------------------------------------------------------
 
     def stats(self) -> dict[str, Any]:
         """Return the counts in all."""
@@ -184,6 +125,7 @@ class Sql(Skill):
             "errors": self._store.errors,
             "seconds": round(self._store.seconds, 3),
             "connections": self._store.connections,
+            "drivers": [*self._classes.drivers, *(["sqlalchemy"] if self._alchemy.is_in else [])],
             "sampler_us": self._calls.cost_us,
         }
 
@@ -203,12 +145,59 @@ class Sql(Skill):
         """Return the lines that waited for a database."""
         return self._calls.rows(_rows("sql_waits", limit))
 
+    def repeats(self, limit: int = 10) -> list[dict[str, Any]]:
+        """Return the statements that are sent again for each row of another."""
+        return self._store.repeats.rows(_rows("sql_repeats", limit))
+
+    def pools(self) -> list[dict[str, Any]]:
+        """Return SQLAlchemy's pools and who holds their connections."""
+        return self._pools.rows()
+
+    def transactions(self, limit: int = 10) -> list[dict[str, Any]]:
+        """Return the open transactions."""
+        return self._transactions.rows(_rows("sql_transactions", limit))
+
+    def db_cache_hit(self) -> list[dict[str, Any]]:
+        """Return how often PostgreSQL found what it needed in memory."""
+        return self._ask("cache_hit", 1)
+
+    def _asking(self, question: str) -> Callable[..., Any]:
+        def ask(limit: int = 20) -> list[dict[str, Any]]:
+            return self._ask(question, _rows(f"sql_db_{question}", limit))
+
+        return ask
+
+    # -- servers ----------------------------------------------------------------------------------
+
+    def _servers(self) -> dict[str, Server]:
+        found = {label: server_of(label, engine) for label, engine in list(self._alchemy.engines.items())}
+        return {**{label: server for label, server in found.items() if server is not None}, **self._given}
+
+    def _ask(self, question: str, limit: int) -> list[dict[str, Any]]:
+        servers = self._servers()
+        if not servers:
+            raise SkillError(
+                "refused",
+                f"sql_db_{question}: no PostgreSQL server is known: neither a synchronous SQLAlchemy engine was used since "
+                "the start, nor was one given as Sql(servers={name: connect})",
+            )
+        return [
+            {"server": name, **row}
+            for name, each in servers.items()
+            for row in each.rows(QUESTIONS[question], (limit,))
+        ]
+
     def _missing(self) -> list[str]:
-        if "sqlite3" not in sys.modules:
-            return ["statements: the application has not imported sqlite3; other drivers are seen in `waits` only"]
-        if not self._store.connections:
-            return ["statements: no connection was made since the start; earlier ones are seen in `waits` only"]
-        return []
+        missing = []
+        if not (self._alchemy.is_in or self._classes.drivers or "sqlite3" in sys.modules):
+            missing.append("statements: the application has imported no driver that is timed; see `waits`")
+        if not self._alchemy.is_in:
+            missing.append("pools and transactions: the application has not imported SQLAlchemy")
+        if "sqlite3" in sys.modules and not self._store.connections:
+            missing.append("sqlite3: no connection was made since the start; earlier ones are seen in `waits` only")
+        if not self._servers():
+            missing.append("servers: no PostgreSQL server is known")
+        return missing
 
 
 def _rows(name: str, limit: int) -> int:

@@ -164,7 +164,7 @@ def busy_pool() -> Starlette:
 
     def show(request: Request) -> Response:
         for _ in range(3):
-            pool.submit(time.sleep, 0.2)
+            pool.submit(time.sleep, 0.15)
         return _answer(request)
 
     return _app(show)

@@ -19,7 +19,7 @@ SELECT p.id, p.name, p.price FROM products p WHERE p.category = ? ORDER BY p.pri
 _SEARCH_RANKED: Final = """
 SELECT p.id, p.name, p.price,
        (SELECT AVG(r.stars) FROM reviews r WHERE r.product + 0 = p.id) AS stars
-FROM products p WHERE p.category = ? AND p.price BETWEEN 2000 AND 2600 ORDER BY stars DESC LIMIT 40
+FROM products p WHERE p.category = ? AND p.price BETWEEN 2000 AND 3600 ORDER BY stars DESC LIMIT 40
 """
 
 pages: Final = PageCache(_PAGES)

@@ -15,15 +15,18 @@ from beamlens.legion.tools.function import ToolFunction
 __all__ = ["Tool", "tool_of"]
 
 # What Lua itself has under a name, and what the sandbox keeps from code: a tool of that name would confuse the model.
-_TAKEN: Final = frozenset(
+_LIBRARIES: Final = (
+    *("string", "table", "math", "os", "utf8", "io", "debug", "package", "coroutine", "assert", "error", "ipairs"),
+    *("next", "pairs", "pcall", "rawequal", "rawget", "rawlen", "rawset", "select", "tonumber", "tostring", "type"),
+    *("load", "require", "print", "help"),
+)
+_WORDS: Final = frozenset(
     (
-        *("string", "table", "math", "os", "utf8", "io", "debug", "package", "coroutine", "assert", "error", "ipairs"),
-        *("next", "pairs", "pcall", "rawequal", "rawget", "rawlen", "rawset", "select", "tonumber", "tostring", "type"),
-        *("load", "require", "print", "_G", "_ENV", "help", "and", "break", "do", "else", "elseif", "end", "false"),
-        *("for", "function", "goto", "if", "in", "local", "nil", "not", "or", "repeat", "return", "then", "true"),
-        *("until", "while"),
+        *("and", "break", "do", "else", "elseif", "end", "false", "for", "function", "goto", "if", "in", "local"),
+        *("nil", "not", "or", "repeat", "return", "then", "true", "until", "while", "_G", "_ENV"),
     )
 )
+_TAKEN: Final = _WORDS.union(_LIBRARIES)
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z", re.ASCII)
 
 
@@ -118,7 +121,13 @@ def _functions(name: str, target: Any, config: Mapping[str, Any]) -> Iterator[tu
     for attribute in _public_names(target):
         function = getattr(owner, attribute)
         if _is_offered(function, target):
+            _check_name(f"{name}.{attribute}", attribute)
             yield f"{name}.{attribute}", function
+
+
+def _check_name(called: str, attribute: str) -> None:
+    if attribute in _WORDS or not _NAME.match(attribute):
+        raise ConfigurationError(f"{called} cannot be called from Lua; give it another name, or one that begins with _")
 
 
 def _instance(target: type[Any], config: Mapping[str, Any]) -> Any:

@@ -97,13 +97,14 @@ def search_in_copy(find: Find, roots: Roots, send: Send, seconds: float) -> None
         send: to the process that was copied.
         seconds: how long it may take.
     """
-    began = time.monotonic()
+    began, used = time.monotonic(), time.thread_time()
     targets = find(gc.get_referrers)
     asked = len(targets)
     roots.read_variables()
     search = Search(targets, roots, began + seconds, copy=True)
     paths = [asdict(path) for path in search.paths()]
-    scan_ms = (time.monotonic() - began) * 1e3 / max(1, search.scans)
+    # By processor time: the copy lets everybody else go first, the application itself would not.
+    scan_ms = (time.thread_time() - used) * 1e3 / max(1, search.scans)
     send({"paths": paths, "asked": asked, "stopped": search.stopped, "scan_ms": scan_ms})
 
 

@@ -23,10 +23,11 @@ _LEAST_SECONDS: Final = 20.0
 _WINDOW: Final = 600.0
 _LEAST_CHANGE: Final = 200
 _LEAST_RATIO: Final = 1.1
-_UNCHANGED: Final = 0.002
+_UNCHANGED_PART: Final = 0.01
+_UNCHANGED_BLOCKS: Final = 2000
 _LEAST_PAUSE: Final = 5.0
-_EARNED: Final = 0.0025  # of a core, on average
-_SAVED: Final = 3.0  # seconds of processor time that may be spent at once, where something grows
+_EARNED: Final = 0.002  # of a core, on average
+_SAVED: Final = 1.0  # seconds of processor time that may be spent at once, where something grows
 _COST_TIMES: Final = 10.0
 _RETRY: Final = 60.0
 _CONTAINERS: Final = frozenset({"dict", "list", "tuple", "set", "cell", "function", "frozenset", "method"})
@@ -48,7 +49,7 @@ class TypeHistory:
         self._work = work
         self._count = count
         self._points: deque[tuple[float, float | None, dict[str, int]]] = deque(maxlen=_POINTS)
-        self._blocks = 0
+        self._blocks = 0  # at the last count
         self.next_look = 0.0
         self.last: Counted | None = None
         self.refusal: str | None = None
@@ -66,7 +67,7 @@ class TypeHistory:
         if now < self.next_look:
             return
         blocks = sys.getallocatedblocks()
-        if self.last is not None and abs(blocks - self._blocks) <= _UNCHANGED * self._blocks:
+        if self.last is not None and abs(blocks - self._blocks) <= max(_UNCHANGED_BLOCKS, _UNCHANGED_PART * blocks):
             self._note(now, self.last)
             self.next_look = now + _LEAST_PAUSE
             return

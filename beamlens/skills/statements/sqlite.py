@@ -126,7 +126,7 @@ def _timed_execute(original: Callable[..., Any], store: StatementStore) -> Calla
             failed = False
             return result
         finally:
-            store.done(sql, began, _place(began), failed)
+            store.done(sql, began, _place(began), failed, frame=sys._getframe())
 
     return execute
 

@@ -7,10 +7,12 @@ import time
 import zlib
 from collections import deque
 from dataclasses import dataclass, field
+from types import FrameType
 from typing import Any, Final
 
 from beamlens.skills.interpreter.places import Place
 from beamlens.skills.statements.fingerprint import fingerprint
+from beamlens.skills.statements.repeats import Repeats
 
 __all__ = ["SLOW_SECONDS", "StatementStore"]
 
@@ -63,14 +65,25 @@ class StatementStore:
         self.total = self.errors = 0
         self.seconds = 0.0
         self.connections = 0
+        self.repeats = Repeats()
 
-    def begun(self, sql: str) -> float:
-        """Note that this thread runs a statement now; return when it began."""
+    def begun(self, sql: str, key: int | None = None) -> float:
+        """Note that a statement runs now; return when it began. `key` knows it; None: this thread, which runs one."""
         began = time.perf_counter()
-        self._running[threading.get_ident()] = (sql, began)
+        self._running[threading.get_ident() if key is None else key] = (sql, began)
         return began
 
-    def done(self, sql: str, began: float, place: Place | None, failed: bool, *, again: bool = False) -> None:
+    def done(
+        self,
+        sql: str,
+        began: float,
+        place: Place | None,
+        failed: bool,
+        *,
+        again: bool = False,
+        key: int | None = None,
+        frame: FrameType | None = None,
+    ) -> None:
         """Note that a statement is done.
 
         Args:
@@ -79,8 +92,10 @@ class StatementStore:
             place: the application's line, where it was looked for.
             failed: whether it raised.
             again: whether this is a later part of one that was counted: rows being fetched.
+            key: as was given to `begun`.
+            frame: of who sent it, or any that it called; for repeats.
         """
-        self._running.pop(threading.get_ident(), None)
+        self._running.pop(threading.get_ident() if key is None else key, None)
         taken = time.perf_counter() - began
         now = time.monotonic()
         text = fingerprint(sql)
@@ -100,6 +115,8 @@ class StatementStore:
             self.total, known.count = self.total + 1, known.count + 1
             self.errors, known.errors = self.errors + failed, known.errors + failed
             known.times.append((now, taken))
+        if not failed:
+            self.repeats.note(text, taken, frame)
 
     def statements(self, limit: int) -> list[dict[str, Any]]:
         """Return the statements, those that took the most time within the last minute first."""

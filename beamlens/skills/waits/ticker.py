@@ -13,12 +13,14 @@ from typing import Any, Final
 from beamlens.skills.interpreter.procfs import thread_cpu_ns
 from beamlens.skills.interpreter.threads import kind_of, threads_by_ident
 
-__all__ = ["Look", "Pace", "Ticker", "ticker"]
+__all__ = ["Look", "Pace", "Ticker", "actor_of", "ticker"]
 
 _TICK: Final = 0.1
 _SECOND: Final = 1.0
 _PART: Final = 400.0  # a look may take this part of the time to its next: 0.25 % of a core
 _JOIN_SECONDS: Final = 5.0
+_OWN: Final = ("beamlens.", "supervision.")
+_DEMO: Final = ("beamlens.demo.", "supervision.demo.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +179,18 @@ class Ticker:
 
     def _owned(self, ident: int, thread: threading.Thread) -> tuple[int, bool]:
         known = self._kinds.get(ident)
-        return known if known is not None and known[0] == id(thread) else (id(thread), kind_of(thread).own)
+        if known is not None and known[0] == id(thread):
+            return known
+        return id(thread), kind_of(thread).own and actor_of(thread) is None
+
+
+def actor_of(thread: threading.Thread) -> Any:
+    """Return the application's actor of Pykka that a thread runs; None if it runs none, or one of this package's."""
+    actor = getattr(thread.__dict__.get("_target"), "__self__", None)
+    if "actor_inbox" not in getattr(actor, "__dict__", ()):
+        return None
+    module = type(actor).__module__
+    return None if module.startswith(_OWN) and not module.startswith(_DEMO) else actor
 
 
 ticker: Final = Ticker()

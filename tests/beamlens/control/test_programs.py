@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import signal
 import socket
-from contextlib import closing
+import threading
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from beamlens.control.client import ask, choose, programs
-from beamlens.control.protocol import ControlError
+from beamlens.control.protocol import ControlError, requests
+from supervision.process.frames import frame
 from supervision.testing import wait_until
-from tests.beamlens.control.programs import running
+from tests.beamlens.control.programs import Running, running
 
 OPERATIONS = ["hello", "ps", "tree", "operators", "status", "message", "run", "cancel", "events", "transcripts"]
 
@@ -61,9 +63,6 @@ def test_a_run_ends_when_who_asked_for_it_goes_away(tmp_path: Path) -> None:
     with running(tmp_path, slow=True) as program:
         path = program.found[0].path
         with closing(socket.socket(socket.AF_UNIX)) as client:
-            from beamlens.control.protocol import requests
-            from supervision.process.frames import frame
-
             client.connect(str(path))
             client.sendall(frame(requests().encode({"op": "run", "args": {"reason": "x"}})))
             wait_until(lambda: program.ask("ps")["coordinator"]["running"], 20)
@@ -72,8 +71,6 @@ def test_a_run_ends_when_who_asked_for_it_goes_away(tmp_path: Path) -> None:
 
 def test_a_run_can_be_cancelled_from_elsewhere(tmp_path: Path) -> None:
     with running(tmp_path, slow=True) as program:
-        import threading
-
         outcomes: list[Any] = []
         thread = threading.Thread(target=lambda: outcomes.append(program.ask("run", reason="x")))
         thread.start()
@@ -83,10 +80,26 @@ def test_a_run_can_be_cancelled_from_elsewhere(tmp_path: Path) -> None:
         assert outcomes[0]["ending"] == "cancelled"
 
 
+def test_a_program_ends_while_a_run_is_on(tmp_path: Path) -> None:
+    with running(tmp_path, slow=True) as program:
+        ended: list[Any] = []
+
+        def ask_for_a_run() -> None:
+            try:
+                ended.append(program.ask("run", reason="x")["ending"])
+            except ControlError as error:
+                ended.append(error.kind)
+
+        thread = threading.Thread(target=ask_for_a_run)
+        thread.start()
+        wait_until(lambda: program.ask("ps")["coordinator"]["running"], 20)
+        assert program.end() == 0
+        thread.join(20)
+        assert ended[0] in ("unavailable", "cancelled", "crashed")
+
+
 def test_events_are_followed_until_the_time_is_over(tmp_path: Path) -> None:
     with running(tmp_path) as program:
-        import threading
-
         heard: list[dict[str, Any]] = []
         given: dict[str, Any] = {"names": ["operator.think", "coordinator"], "seconds": 60.0}
         path = program.found[0].path
@@ -163,6 +176,29 @@ def test_garbage_and_idle_clients_do_not_touch_the_program(tmp_path: Path) -> No
         finally:
             for client in idle:
                 client.close()
+
+
+def test_however_many_follow_events_others_are_answered(tmp_path: Path) -> None:
+    with running(tmp_path) as program, ExitStack() as followers:
+        path = program.found[0].path
+        for _ in range(12):
+            client = followers.enter_context(closing(socket.socket(socket.AF_UNIX)))
+            client.connect(str(path))
+            client.sendall(frame(requests().encode({"op": "events", "args": {}})))
+            client.settimeout(20)
+            assert client.recv(1)  # it listens
+        with pytest.raises(ControlError, match="12 clients follow"):
+            program.ask("run", reason="x")
+        assert program.ask("ps")["name"] == "shop"
+        client.close()
+        wait_until(lambda: _is_answered(program), 20)
+
+
+def _is_answered(program: Running) -> bool:
+    try:
+        return bool(program.ask("run", reason="x"))
+    except ControlError:
+        return False
 
 
 def test_the_socket_of_a_killed_program_is_cleared_away(tmp_path: Path) -> None:

@@ -74,7 +74,11 @@ def test_only_the_first_insight_counts() -> None:
 
 
 def test_a_healthy_answer_finds_nothing() -> None:
-    healthy = {"notification_ids": [], "summary": f"no anomaly near {FAULTS[0].named[0]}", "root_cause_hypothesis": None}
+    healthy = {
+        "notification_ids": [],
+        "summary": f"no anomaly near {FAULTS[0].named[0]}",
+        "root_cause_hypothesis": None,
+    }
     verdict = judge(FAULTS[0], {"insights": [healthy], "notifications": []})
     assert (verdict.found, verdict.cause, verdict.insight) == (False, None, None)
 

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from beamlens.coordinator.messages import Investigate
 from beamlens.errors import BeamlensError
+from beamlens.llm.usage import UsageQuery
 from beamlens.testing import Answer, StubAnthropic, tool_message
 from supervision.testing import wait_until
 from tests.beamlens.e2e.trees import Ear, Heard, asking, finding, kill, turns, watched
@@ -85,6 +87,20 @@ def test_a_run_that_waits_behind_one_that_kills_is_performed() -> None:
         second = lens.operator("toy").run_async("look, too")
         assert first.wait(timeout=30).ending == "crashed"
         assert second.wait(timeout=30).ending == "done"
+
+
+@pytest.mark.parametrize("who", ["operator", "coordinator"])
+def test_what_the_dead_had_asked_a_model_is_not_paid_for(who: str) -> None:
+    long = turns({"tool": "done", "delay": 30.0})
+    with watched({"operator": long, "coordinator": long}) as (lens, ear):
+        if who == "operator":
+            lens.operator("toy").run_async("look", deadline=60.0)
+        else:
+            lens.coordinator.ask(Investigate(run_id="c" * 32, deadline=60.0), block=False)
+        ear.wait_for("llm.start")
+        wait_until(lambda: lens["gateway"].ask(UsageQuery(), timeout=5).in_flight == 1)
+        kill(lens.coordinator if who == "coordinator" else lens["operators"]["toy"])
+        assert ear.wait_for("llm.usage", seconds=8).metadata["failure"] == "cancelled"
 
 
 def test_a_coordinator_that_dies_three_times_ends_with_a_clear_error() -> None:

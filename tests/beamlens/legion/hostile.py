@@ -16,7 +16,7 @@ class Odd:
     def __init__(self) -> None:
         self._token = "hunter2"
 
-    def function(self) -> object:
+    def callable(self) -> object:
         """Return a function."""
         return print
 
@@ -86,3 +86,10 @@ class Text(legion.Agent):
 
     def config(self) -> Mapping[str, Any]:
         return {"tool_docs": "on_demand"}
+
+
+class Keyword:
+    """Have a method that Lua could not call."""
+
+    def end(self) -> None:
+        """End."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import types
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,22 +15,16 @@ from beamlens.legion import Ok, Tool
 from beamlens.legion.tools.tool import tool_of
 from beamlens.legion.tools.toolbox import Toolbox
 from tests.beamlens.legion.agents import Rememberer
-from tests.beamlens.legion.conftest import reply
-from tests.beamlens.legion.hostile import Odd, Prober, Text
+from tests.beamlens.legion.conftest import Tree, reply
+from tests.beamlens.legion.hostile import Keyword, Odd, Prober, Text
 
 
-@pytest.fixture(scope="module")
-def agent() -> Iterator[Any]:
-    """One agent for all: each attack must leave it usable."""
-    tree = legion.Legion.start(name="attacked", provider="scripted", provider_options={"script": []})
-    yield tree.start_agent(Prober)
-    tree.stop()
-
-
-@pytest.fixture(autouse=True)
-def usable(agent: Any) -> Iterator[None]:
-    yield
-    assert agent.eval("return Odd.take(1)") == (True, "int")
+@pytest.fixture
+def agent(start: Tree) -> Iterator[Any]:
+    """An agent that must be usable after the attack."""
+    found = start([]).start_agent(Prober)
+    yield found
+    assert found.eval("return Odd.take(1)") == (True, "int")
 
 
 @pytest.mark.parametrize(
@@ -58,7 +51,7 @@ def usable(agent: Any) -> Iterator[None]:
         # 26: what tools raise
         ("return Odd.interrupt()", "Odd.interrupt: KeyboardInterrupt"),
         # 27: what tools return
-        ("return Odd.function()", "plain data"),
+        ("return Odd.callable()", "plain data"),
         ("return Odd.module()", "plain data"),
         ("return Odd.itself()", "plain data"),
         ("return Odd.handle()", "plain data"),
@@ -107,17 +100,20 @@ def test_overwriting_error_does_not_hide_that_a_tool_failed(agent: Any) -> None:
 
 def test_nothing_outside_is_touched(agent: Any, tmp_path: Path) -> None:
     witness = tmp_path / "witness"
-    before = len(os.listdir("/proc/self/fd"))
     for code in (f"io.open('{witness}', 'w')", f"os.execute('touch {witness}')", f"os.remove('{witness}')"):
         assert agent.eval(f"return {code}")[0] is False
     assert not witness.exists()
-    assert len(os.listdir("/proc/self/fd")) == before
 
 
 @pytest.mark.parametrize("name", ["string", "os", "table", "error", "_G", "end", "help", "a-b", ""])
 def test_a_tool_may_not_have_a_name_of_luas(name: str) -> None:
     with pytest.raises(ConfigurationError):
         tool_of(Tool(len, name=name or "9"), {})
+
+
+def test_a_function_that_lua_could_not_call() -> None:
+    with pytest.raises(ConfigurationError, match=r"Keyword\.end cannot be called"):
+        tool_of(Keyword, {})
 
 
 def test_two_tools_of_one_name() -> None:

@@ -71,9 +71,10 @@ def test_a_cache_with_a_bound_a_plateau_and_garbage_are_no_findings(programs: di
     assert program.call("gc_holders", _SESSION)["paths"][0]["bound"] == 2_000_000
 
 
-def test_counting_and_timing_stay_below_one_per_cent_of_a_core(programs: dict[str, Watched]) -> None:
+def test_counting_and_timing_cost_what_was_saved_and_little_more(programs: dict[str, Watched]) -> None:
     for name in ("keeping", "healthy", "collecting"):
         data = programs[name].look()
         collector = data["collector"]
         assert collector["errors"] == 0, collector["last_error"]
-        assert collector["core_percent"] + collector["counting_ms"] / 10 / collector["seconds"] < 1.5
+        assert collector["core_percent"] < 1.0
+        assert collector["counting_ms"] <= 1000 + 0.002 * 1000 * collector["seconds"] + 500

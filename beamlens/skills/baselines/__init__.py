@@ -1,0 +1,1 @@
+"""What is usual for each number that skills tell, learned from the program itself, and what is far from it."""

@@ -1,0 +1,44 @@
+"""The numbers in a snapshot, by path. Pure."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+__all__ = ["is_counter_name", "numbers"]
+
+_DEPTH: Final = 4
+_MOST: Final = 200
+# What says how the looking went, or what time it is, and nothing of the program.
+_NOT_MEASURED: Final = re.compile(
+    r"(?:^|\.)(?:collector|cost_ms|missing|python|pid|seconds|uptime_seconds|timestamp|at)(?:\.|$)|_ago|(?:^|\.)since"
+)
+
+
+def numbers(snapshot: Mapping[str, Any]) -> dict[str, float]:
+    """Return the numbers of a snapshot by path, `memory.rss_mb`; texts, booleans, lists and nothing are no numbers."""
+    found: dict[str, float] = {}
+    for path, value in _walk(snapshot, "", _DEPTH):
+        if len(found) >= _MOST:
+            break
+        found[path] = value
+    return found
+
+
+def _walk(node: Mapping[str, Any], prefix: str, depth: int) -> Iterator[tuple[str, float]]:
+    for name, value in node.items():
+        path = f"{prefix}{name}"
+        if _NOT_MEASURED.search(path):
+            continue
+        if isinstance(value, Mapping):
+            if depth > 1:
+                yield from _walk(value, f"{path}.", depth - 1)
+        elif isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+            yield path, float(value)
+
+
+def is_counter_name(path: str) -> bool:
+    """Tell whether a name says that the number only grows: `_total` at its end, as all built-in skills have it."""
+    return path.endswith("_total")
