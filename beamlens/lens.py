@@ -13,7 +13,14 @@ import pykka
 from beamlens.coordinator.messages import Await, Cancel, Investigate, Member, Outcome, SetMembers, Status
 from beamlens.coordinator.strategy import check_strategy
 from beamlens.domain import CoordinatorStatus, OperatorStatus, new_trace_id
-from beamlens.errors import BeamlensError, ConfigurationError, DeadlineExceeded, ModelFailed, RunCancelled, UnknownOperator
+from beamlens.errors import (
+    BeamlensError,
+    ConfigurationError,
+    DeadlineExceeded,
+    ModelFailed,
+    RunCancelled,
+    UnknownOperator,
+)
 from beamlens.following import Follower
 from beamlens.operator.operator import Operator
 from beamlens.operator_handle import OperatorHandle, reason_of

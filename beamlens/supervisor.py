@@ -9,6 +9,7 @@
     │   ├── vm                  a process
     │   └── ...
     ├── coordinator             a process
+    ├── alarm                   a thread of the application: starts the coordinator where the skill `anomaly` says so
     └── control                 a thread of the application: answers `beamlens ps` and the other commands
 
 The parts find each other by name, whatever is restarted, so the death of one never stops the work of another longer
@@ -23,6 +24,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any, ClassVar, Final
 
+from beamlens.alarm import Alarm
 from beamlens.control.server import ControlServer
 from beamlens.coordinator.coordinator import Coordinator
 from beamlens.journal.journal import Journal, Listeners
@@ -126,6 +128,7 @@ def _children(tree: str, options: Options, plans: list[OperatorPlan]) -> list[Ch
         ),
         ChildSpec(id="operators", start=(Supervisor, (), operators), type="supervisor"),
         _part("coordinator", Coordinator, config=coordinator),
+        *([_part("alarm", Alarm, tree=tree)] if any(plan.spec.skill.id == "anomaly" for plan in plans) else []),
         *([_part("control", ControlServer, tree=tree)] if options.control else []),
     ]
 

@@ -15,6 +15,7 @@ BENCHMARKS: Final = {
     "crash_recovery": "SIGKILL of a child until its replacement answers, beside the kernel's floor and peers",
     "investigation": "an operator's step beside its model, twelve operators at once, memory of the whole tree",
     "incidents": "real faults in real programs and healthy ones beside them: found by the rules or not",
+    "legion": "a turn of an agent beside its model, 100 agents at once, the memory of each",
     "messaging": "ask and tell beside a bare socket and Pykka's threads",
     "overhead": "a web application with and without BeamLens, every call of every skill with 5 million objects",
     "sandbox": "start a Lua sandbox, evaluate, call back, kill, beside a bare fork and a bare socket",

@@ -42,7 +42,7 @@ class Incident:
         case: the program.
         found: whether its fault was; of a healthy one False.
         cause: the cause that was named first; None: none was.
-        alarms: what was reported and is not true.
+        alarms: what was reported and is not true, by `operator.anomaly_type`.
         seconds: from the beginning of the load to the end.
         failed: why it could not be run; empty: it was.
     """
@@ -50,7 +50,7 @@ class Incident:
     case: Case
     found: bool = False
     cause: str | None = None
-    alarms: list[str] = field(default_factory=list)
+    alarms: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
     failed: str = ""
 
@@ -71,7 +71,7 @@ class Incident:
 def run(options: Options, report: Report) -> None:
     """Run all cases and keep the figures."""
     report.title("Incidents: what the rules find without a model")
-    report.header("program", "found", "seconds", "cause")
+    report.header("program", "found", "seconds", "  cause")
     chosen = _chosen(options)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         incidents = []
@@ -135,7 +135,7 @@ def _look_until_found(case: Case, options: Options, host: Program, load: Program
         do="pace", seconds=longest + _LOOK_SECONDS, connections=_CONNECTIONS, rate=case.rate, routes=list(case.routes)
     )
     time.sleep(case.brewing)
-    alarms: dict[str, None] = {}
+    alarms: dict[str, str] = {}
     looks = 0
     while True:
         question = {"reason": "customers complain", "deadline": _LOOK_SECONDS}
@@ -144,12 +144,12 @@ def _look_until_found(case: Case, options: Options, host: Program, load: Program
         incident.seconds = time.monotonic() - begun
         cause, found = judge(case, outcome)
         incident.cause, incident.found = cause or incident.cause, found
-        alarms |= dict.fromkeys(false_alarms(case, outcome))
+        alarms |= false_alarms(case, outcome)
         enough = looks >= _HEALTHY_LOOKS if case.healthy else found
         if enough or incident.seconds + _BETWEEN_SECONDS > longest:
             break
         time.sleep(_BETWEEN_SECONDS * (2 if case.healthy else 1))
-    incident.alarms = list(alarms)
+    incident.alarms = alarms
 
 
 def judge(case: Case, outcome: Mapping[str, Any]) -> tuple[str | None, bool]:
@@ -166,13 +166,17 @@ def judge(case: Case, outcome: Mapping[str, Any]) -> tuple[str | None, bool]:
     return cause, cause in case.causes and any(text in said for text in case.named)
 
 
-def false_alarms(case: Case, outcome: Mapping[str, Any]) -> list[str]:
-    """Return what was reported, more than information, that is neither the fault nor an effect of it. Pure."""
-    return [
-        f"{one['operator']}.{one['anomaly_type']}"
+def false_alarms(case: Case, outcome: Mapping[str, Any]) -> dict[str, str]:
+    """Return what was reported, more than information, that is neither the fault nor an effect of it. Pure.
+
+    Returns:
+        What was observed, by `operator.anomaly_type`.
+    """
+    return {
+        f"{one['operator']}.{one['anomaly_type']}": one["observation"]
         for one in outcome["notifications"]
         if one["severity"] != "info" and not _follows(case, one["cause"])
-    ]
+    }
 
 
 def _follows(case: Case, cause: str | None) -> bool:

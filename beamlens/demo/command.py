@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
+import signal
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from beamlens.demo.faults import FAULTS, Fault, fault_named
@@ -28,9 +31,10 @@ def run(argv: Sequence[str] | None) -> int:
         parser.error(str(error))
     results, began = [], time.monotonic()
     try:
-        for fault in plays:
-            results.append(_play(fault, given))
-            _tell(results[-1], given)
+        with _terminated_in_order():
+            for fault in plays:
+                results.append(_play(fault, given))
+                _tell(results[-1], given)
     except StageError as error:
         print(f"beamlens demo: {error}", file=sys.stderr)
         return 1
@@ -39,6 +43,20 @@ def run(argv: Sequence[str] | None) -> int:
     if given.json:
         print(json.dumps(summary(results, time.monotonic() - began)), flush=True)
     return 0 if all(result.good for result in results) else 1
+
+
+@contextlib.contextmanager
+def _terminated_in_order() -> Iterator[None]:
+    """Have SIGTERM end this as Ctrl-C does: what was started is stopped, files are removed."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def summary(results: Sequence[Result], seconds: float) -> dict[str, Any]:

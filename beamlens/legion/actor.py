@@ -83,7 +83,8 @@ class AgentActor(ProcessActor):
         self._worker.start()
 
     def on_stop(self) -> None:
-        """Cancel what is on."""
+        """Cut off what is on; who resumes the agent goes on with it."""
+        self._resources.ending = True
         self._worker.close()
         self._evaluator.close()
         self._tell("stopped")
@@ -211,6 +212,10 @@ class AgentActor(ProcessActor):
 
     def _give_up(self, turn: TurnState) -> None:
         reason = f"the process died {turn.crashes} times in this turn"
+        if turn.pending is not None:  # providers want an answer to each call
+            told = f"The task was ended: {reason}."
+            context = self._conversation.context.with_result(turn.pending.call_id, told, is_error=True)
+            self._conversation = replace(self._conversation, context=context)
         self._conversation = self._conversation.ended(Cancelled("gone", reason), {})
         self._resources.save(self._conversation)
         self._resources.flush()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
@@ -15,14 +16,16 @@ from beamlens.legion.host import Offices, dismiss, hire
 from beamlens.legion.messages import AgentConfig
 from beamlens.legion.options import check_known, merged
 from beamlens.legion.results import Cancelled, Result
-from beamlens.legion.store.keeper import Agents, Forget
+from beamlens.legion.store.keeper import LEAVE, Agents, Forget
 from beamlens.legion.store.store import Kept
 from beamlens.llm.registry import key_variables
-from supervision import Registry, RequestError, SupervisorRef
+from supervision import Registry, RequestError, SpecError, StartError, SupervisorRef
 
 __all__ = ["LegionTree"]
 
 _SECONDS: Final = 30.0
+_LEASES: Final = 1.2
+_LOOK: Final = 0.2
 _AT_ONCE: Final = 3  # turns that are ended at the same time after a start, as in Legion
 
 
@@ -146,14 +149,35 @@ class LegionTree(SupervisorRef):
         return {kept.agent_id: result for kept, result in zip(waiting, results, strict=True) if result is not None}
 
     def _recover(self, kept: Kept) -> Result | None:
-        try:
-            handle = self.resume(kept.agent_id)
-        except (RequestError, LookupError, ConfigurationError) as error:
-            return None if isinstance(error, RequestError) else Cancelled("gone", str(error))
+        handle = self._resumed(kept.agent_id)
+        if handle is None or isinstance(handle, Cancelled):
+            return handle
         try:
             return handle.await_()
         finally:
             handle.stop()
+
+    def _resumed(self, agent_id: str) -> AgentHandle | Cancelled | None:
+        # The claim of a program that was killed a moment ago still holds for a while.
+        patience = time.monotonic() + _LEASES * self._offices.lease_seconds
+        while self.is_alive():
+            try:
+                return self.resume(agent_id)
+            except RequestError:
+                if self.running(agent_id) or time.monotonic() >= patience:
+                    return None
+                time.sleep(_LOOK)
+            except (LookupError, ConfigurationError, SpecError, StartError) as error:
+                return Cancelled("gone", str(error))
+        return None
+
+    # -- the end --------------------------------------------------------------------------------
+
+    def stop(self, *, block: bool = True, timeout: float | None = None) -> Any:
+        """Stop the tree; its agents are given up, and turns that are on can go on in another one. As a supervisor's."""
+        if "store" in self:
+            self["store"].tell(LEAVE)
+        return super().stop(block=block, timeout=timeout)
 
     # -- parts ----------------------------------------------------------------------------------
 

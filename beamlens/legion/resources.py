@@ -52,6 +52,7 @@ class Resources:
         self._codec = Codec(Limits())
         self._written = 0
         self._saving: list[tuple[Checkpoint, ReplyFuture]] = []
+        self.ending = False
         self.sub_agents: dict[str, tuple[Ref, str]] = {}
         self.meter = Meter(definition.name, definition.options.rate_limit, self._admit, self._spend)
 
@@ -103,8 +104,11 @@ class Resources:
     def save(self, conversation: Conversation) -> None:
         """Begin to keep where the agent stands; what is saved later is kept later.
 
-        Whoever is about to do what cannot be undone waits by `flush` first.
+        Whoever is about to do what cannot be undone waits by `flush` first. Nothing is kept any more once the process
+        ends: that a turn is cut off then is no end of the turn.
         """
+        if self.ending:
+            return
         messages = conversation.context.messages
         first = min(self._written, len(messages))
         bare = replace(conversation, context=replace(conversation.context, messages=()))

@@ -6,6 +6,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, Final
 
 import pykka
@@ -13,7 +14,7 @@ import pykka
 from beamlens.errors import ConfigurationError, SkillError
 from beamlens.probe import events, watchdog
 from beamlens.probe.faults import Redact, unredacted
-from beamlens.probe.messages import AddSkill, Answer, Call, Failed, ListSkills, RemoveSkill
+from beamlens.probe.messages import SNAPSHOT, AddSkill, Answer, Call, Failed, ListSkills, RemoveSkill
 from beamlens.probe.runner import START, STOP, SkillRunner
 from beamlens.probe.specs import SkillSet, SkillSpec, skill_spec
 from supervision.future import ReplyFuture
@@ -91,8 +92,13 @@ class Probe(pykka.ThreadingActor):
 
     def _hold(self, spec: SkillSpec) -> ReplyFuture:
         """Begin to run a skill; return the future of its start."""
-        runner = self._runners[spec.name] = SkillRunner(spec, self._redact, os.getpid())
+        runner = SkillRunner(spec, self._redact, os.getpid(), lambda: self._snapshots(spec.name))
+        self._runners[spec.name] = runner
         return runner.submit(START)
+
+    def _snapshots(self, but: str) -> dict[str, Callable[[], Any]]:
+        """Return the snapshots of all skills but one, for that one. Any thread."""
+        return {name: partial(_snapshot, runner) for name, runner in list(self._runners.items()) if name != but}
 
     # -- messages ---------------------------------------------------------------------------------
 
@@ -130,6 +136,11 @@ class Probe(pykka.ThreadingActor):
             return Failed("refused", f"the probe holds no skill {message.skill!r}")
         self._set.remove(message.skill)
         return _ended_within(runner, self._stop_seconds)
+
+
+def _snapshot(runner: SkillRunner) -> Any:
+    """Return a skill's snapshot for another one; raise `SkillError`."""
+    return runner.submit(SNAPSHOT).get().value
 
 
 def _problem(call: Call) -> str:

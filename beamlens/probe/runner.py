@@ -57,10 +57,14 @@ class SkillRunner:
         spec: what it is and how it is made.
         redact: takes plain data and returns it without secrets.
         pid: of the observed process.
+        peers: returns the snapshots of other skills, see `Skill.peers`.
     """
 
-    def __init__(self, spec: SkillSpec, redact: Redact = unredacted, pid: int | None = None) -> None:
+    def __init__(
+        self, spec: SkillSpec, redact: Redact = unredacted, pid: int | None = None, peers: Callable[[], Any] = dict
+    ) -> None:
         self.spec = spec
+        self._peers = peers
         self.ended = ReplyFuture()
         self._redact = redact
         self._pid = os.getpid() if pid is None else pid
@@ -223,6 +227,7 @@ class SkillRunner:
             try:
                 skill = self.spec.make()
                 skill.pid = self._pid
+                skill.peers = self._peers
                 self._stop = skill.stop
                 skill.start()
                 self._calls = Calls(skill, self._redact)

@@ -38,8 +38,8 @@ class Anomaly(Skill):
     id: ClassVar[str] = "anomaly"
     title: ClassVar[str] = "Statistical anomalies"
     description: ClassVar[str] = (
-        "Statistics over the numbers of all other skills: what is usual for this program, learned from itself, and what "
-        "is far from it now"
+        "Statistics over the numbers of all other skills: what is usual for this program, learned from itself, and "
+        "what is far from it now"
     )
     system_prompt: ClassVar[str] = SYSTEM_PROMPT
 

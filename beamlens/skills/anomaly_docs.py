@@ -17,16 +17,16 @@ What to look for:
 - `state`: while it is `learning` nothing is judged; in `cooldown` an escalation was told a while ago.
 - `anomalies`: what is far from usual, by how many times its usual straying (`distance`), and for how many samples in a
   row (`times`). One sample is chance; three are not.
-Far from usual is not the same as bad: more traffic is unusual, too. Say which numbers moved together, and leave it to the
-operators of those skills to say why.
+Far from usual is not the same as bad: more traffic is unusual, too. Say which numbers moved together, and leave it to
+the operators of those skills to say why.
 A value that is missing (nil) was not measured; `missing` says why. Never take it for 0."""
 
 DOCS: Final = """\
 A metric is named by its skill and its path in that skill's snapshot: `vm.memory.rss_mb`.
 
 ### anomaly_get_state()
-`state` (`learning`, `active`, `cooldown`), `in_state_seconds`, `learned_part`, `samples`, `restored` (baselines are from
-an earlier life), `escalations_total`.
+`state` (`learning`, `active`, `cooldown`), `in_state_seconds`, `learned_part`, `samples`, `restored` (baselines are
+from an earlier life), `escalations_total`.
 
 ```lua
 return anomaly_get_state().state
@@ -72,8 +72,8 @@ CHECKS: Final = (
         when=Threshold("anomalies.*.times", ">=", 3),
         severity="warning",
         observation=(
-            "{key} is {anomalies.*.value}, where {anomalies.*.usual} is usual: {anomalies.*.distance} times as far away "
-            "as it strays ({anomalies.*.strays}), in {value} samples in a row"
+            "{key} is {anomalies.*.value}, where {anomalies.*.usual} is usual: {anomalies.*.distance} times as far "
+            "away as it strays ({anomalies.*.strays}), in {value} samples in a row"
         ),
         context="{anomalous} of {metrics} metrics are far from usual; learned from {samples} samples",
         entities=("{key}",),

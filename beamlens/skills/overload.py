@@ -39,9 +39,9 @@ class Overload(Skill):
         """Start to look for queues and pools."""
         self._paces = [
             ticker.add(self._history.find, 0.3),
-            ticker.add(self._history.find_tasks, 1.0),
+            ticker.add(self._history.find_tasks, 2.0),
             ticker.add(self._history.measure, 1.0),
-            ticker.add(self._history.find_names, 1.0),
+            ticker.add(self._history.find_names, 3.0),
         ]
 
     def stop(self) -> None:

@@ -41,6 +41,9 @@ class Skill:
     callback_seconds: ClassVar[float] = 10.0
 
     pid: int = 0  # of the observed process; set before `start()`
+    # Snapshots of the probe's other skills, by name, each made when it is called; set before `start()`. Called on the
+    # skill's own thread they may wait for another skill, so only a collector's thread should. They raise `SkillError`.
+    peers: Callable[[], Mapping[str, Callable[[], Mapping[str, Any]]]] = dict
 
     def snapshot(self) -> Mapping[str, Any]:
         """Return how the subject stands now, as plain JSON data; quick, since it is called often."""

@@ -82,7 +82,7 @@ CHECKS: Final = (
         drill=_REPEATED,
         confirm=Threshold("repeated", "==", True),
         observation=(
-            "One call of {drill.func} sent a statement {drill.mean_length} times in a row ({drill.max_length} at most), "
+            "{drill.func} sent a statement {drill.mean_length} times in a row (up to {drill.max_length}) in one call, "
             "{drill.runs} times within the last minute, at {drill.at}: {drill.statement}"
         ),
         context="Each time after: {drill.after}. Together {drill.total_ms} ms within the minute",
@@ -113,7 +113,7 @@ CHECKS: Final = (
         severity="critical",
         drill=_HOLDING,
         observation=(
-            "Connections of the pool of {key} were waited for {pools.*.waits_last_minute} times within the last minute, "
+            "Connections of the pool of {key} were waited for {pools.*.waits_last_minute} times within a minute, "
             "{value} ms (95th percentile); {drill.checked_out} of {drill.capacity} are taken"
         ),
         context="Most are held since {drill.oldest_seconds} s by {drill.oldest_by} at {drill.at} in {drill.func}",
@@ -149,7 +149,7 @@ CHECKS: Final = (
         drill="return sql_db_locks(1)[1] or {}",
         observation="On {key} {servers.*.waiting_for_locks} statements wait for locks, the longest for {value} s",
         context=(
-            "Waiting: {drill.query}. Process {drill.blocking_pid} of the server, {drill.blocking_state}, holds the lock; "
+            "Waiting: {drill.query}. Process {drill.blocking_pid} of the server, {drill.blocking_state}, holds it; "
             "its last statement: {drill.blocking_query}"
         ),
         hypothesis="The transaction of server process {drill.blocking_pid} stays open while others need its rows",

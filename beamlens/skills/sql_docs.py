@@ -68,7 +68,7 @@ return sql_waits(3)
 ```
 
 ### sql_repeats(limit)
-Statements that one call of one function sent 8 times and more in a row, after another statement, within the last minute:
+Statements that one call of one function sent 8 times and more in a row, after another one, within the last minute:
 `statement`, `after`, `at` and `func` (the loop), `runs`, `mean_length`, `max_length`, `total_ms`. `limit` 1 to 50,
 default 10.
 

@@ -72,4 +72,12 @@ CASES: Final = (
     Case("ports", "resources:sockets_never_closed", ("socket_leak", "fd_leak"), ("socket",)),
     Case("ports", "resources:busy_files"),
     Case("ports", "resources:busy_sockets"),
+    Case("sql", "databases:index_missing", ("slow_query",), ("cases/databases.py", "_stars"), 8),
+    Case("sql", "databases:customer_of_each_order", ("n_plus_one",), ("cases/databases.py",), 40),
+    Case("sql", "databases:connections_kept_over_call", ("pool_exhausted",), ("cases/databases.py",), 60),
+    Case("sql", "databases:transaction_forgotten", ("idle_transaction",), ("_reserve",), 50, 25),
+    Case("sql", "databases:busy_statements", rate=60),
+    Case("sql", "databases:customers_joined", rate=60),
+    Case("sql", "databases:busy_pool_of_connections", rate=40),
+    Case("sql", "databases:transactions_ended", rate=50),
 )

@@ -15,10 +15,11 @@ from beamlens.legion.store.sqlite import SqliteStore
 from beamlens.legion.store.store import Checkpoint, Claim, Store
 from supervision import Registry, send_after, wire_value
 
-__all__ = ["Accept", "Admit", "Agents", "Forget", "Load", "Release", "Spend", "StoreKeeper"]
+__all__ = ["LEAVE", "Accept", "Admit", "Agents", "Forget", "Load", "Release", "Spend", "StoreKeeper"]
 
 _REGISTER: Final = "register"
 _RENEW: Final = "renew"
+LEAVE: Final = "leave"  # told before the tree is stopped: its agents end before the keeper does
 logger = logging.getLogger("beamlens.legion")
 
 
@@ -100,6 +101,7 @@ class StoreKeeper(pykka.ThreadingActor):
     def __init__(self, tree: str, store: Store | str | Path, owner: str, lease_seconds: float) -> None:
         super().__init__()
         self._tree = tree
+        self._leaving = False
         self._given = store
         self._owner = owner
         self._lease = lease_seconds
@@ -114,7 +116,9 @@ class StoreKeeper(pykka.ThreadingActor):
         self._later()
 
     def on_stop(self) -> None:
-        """Close what it opened."""
+        """Give this program's agents up where it ends, and close what it opened."""
+        if self._leaving:
+            self._store.release_all(self._owner)
         if self._store is not self._given:
             self._store.close()
 
@@ -126,6 +130,9 @@ class StoreKeeper(pykka.ThreadingActor):
         """Serve the store."""
         if message == _REGISTER:
             return Registry(self._tree).register("store")
+        if message == LEAVE:
+            self._leaving = True
+            return None
         if message == _RENEW:
             self._later()
             return self._renew()

@@ -79,6 +79,8 @@ class SqlStore:
                     " VALUES (?, ?, ?, 'idle', ?, ?, ?, ?)",
                     *(claim.agent_id, claim.agent, claim.parent_id, now, identity, claim.owner, now + claim.seconds),
                 )
+                if claim.rules:
+                    self._use(cursor, claim.agent_id, now, agents=1)
             else:
                 self._run(
                     cursor,
@@ -105,6 +107,11 @@ class SqlStore:
                 agent_id,
                 owner,
             )
+
+    def release_all(self, owner: str) -> None:
+        """Give all agents of a program up."""
+        with self._lock, self.transaction() as cursor:
+            self._run(cursor, "UPDATE legion_agents SET owner = NULL, lease = NULL WHERE owner = ?", owner)
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Save where an agent stands.
@@ -181,21 +188,32 @@ class SqlStore:
             if asked == "turn":
                 self._run(cursor, "UPDATE legion_agents SET status = 'running' WHERE agent_id = ?", agent_id)
             if asked == "eval":
-                self._use(cursor, agent_id, now, 0, 1, 0.0)
+                self._use(cursor, agent_id, now, evals=1)
         return ()
 
     def spend(self, agent_id: str, tokens: int, money: float) -> None:
         """Count what a request took."""
         with self._lock, self.transaction() as cursor:
-            self._use(cursor, agent_id, self._clock(), tokens, 0, money)
+            self._use(cursor, agent_id, self._clock(), tokens=tokens, money=money)
 
-    def _use(self, cursor: Any, agent_id: str, now: float, tokens: int, evals: int, money: float) -> None:
+    def _use(
+        self,
+        cursor: Any,
+        agent_id: str,
+        now: float,
+        *,
+        agents: int = 0,
+        tokens: int = 0,
+        evals: int = 0,
+        money: float = 0.0,
+    ) -> None:
+        row = self._run(cursor, "SELECT identity FROM legion_agents WHERE agent_id = ?", agent_id).fetchone()
+        identity = "{}" if row is None else row[0]
         self._run(
             cursor,
-            "INSERT INTO legion_usage (agent_id, identity, at, tokens, evals, money)"
-            " SELECT agent_id, identity, CAST(? AS DOUBLE PRECISION), CAST(? AS BIGINT), CAST(? AS BIGINT),"
-            " CAST(? AS DOUBLE PRECISION) FROM legion_agents WHERE agent_id = ?",
-            *(now, tokens, evals, money, agent_id),
+            "INSERT INTO legion_usage (agent_id, identity, at, agents, tokens, evals, money)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            *(agent_id, identity, now, agents, tokens, evals, money),
         )
 
     def _violations(
@@ -212,14 +230,11 @@ class SqlStore:
     def _used(self, cursor: Any, rule: Rule, now: float, agent_id: str) -> Used:
         since = now - rule.policy.window_seconds
         where, identity = self.identity_filter("identity", rule.identity)
-        tokens, evals, money = self._run(
+        agents, tokens, evals, money = self._run(
             cursor,
-            "SELECT COALESCE(SUM(tokens), 0), COALESCE(SUM(evals), 0), COALESCE(SUM(money), 0) FROM legion_usage"
-            f" WHERE at > ? AND {where}",
+            "SELECT COALESCE(SUM(agents), 0), COALESCE(SUM(tokens), 0), COALESCE(SUM(evals), 0),"
+            f" COALESCE(SUM(money), 0) FROM legion_usage WHERE at > ? AND {where}",
             *(since, *identity),
-        ).fetchone()
-        (agents,) = self._run(
-            cursor, f"SELECT COUNT(*) FROM legion_agents WHERE started_at > ? AND {where}", since, *identity
         ).fetchone()
         # The asker itself is no other one; one whose program is gone is not running.
         (running,) = self._run(
@@ -258,6 +273,7 @@ _TABLES = (
     "CREATE TABLE IF NOT EXISTS legion_inbox (agent_id TEXT NOT NULL, call_id TEXT NOT NULL,"
     " at DOUBLE PRECISION NOT NULL, body BLOB NOT NULL, PRIMARY KEY (agent_id, call_id))",
     "CREATE TABLE IF NOT EXISTS legion_usage (agent_id TEXT NOT NULL, identity TEXT NOT NULL,"
-    " at DOUBLE PRECISION NOT NULL, tokens BIGINT NOT NULL, evals BIGINT NOT NULL, money DOUBLE PRECISION NOT NULL)",
+    " at DOUBLE PRECISION NOT NULL, agents BIGINT NOT NULL, tokens BIGINT NOT NULL,"
+    " evals BIGINT NOT NULL, money DOUBLE PRECISION NOT NULL)",
     "CREATE INDEX IF NOT EXISTS legion_usage_at ON legion_usage (at)",
 )

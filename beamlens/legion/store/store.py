@@ -108,6 +108,10 @@ class Store(Protocol):
         """Give an agent up; what is kept of it stays."""
         ...
 
+    def release_all(self, owner: str) -> None:
+        """Give all agents of a program up."""
+        ...
+
     def save(self, checkpoint: Checkpoint) -> None:
         """Save where an agent stands."""
         ...

@@ -57,7 +57,7 @@ class BoundTool:
         functions: by the names that Lua calls, `Orders.find`, or `today` for a function that is a tool by itself.
         config: of this tool.
         waits: whether its calls wait for somebody.
-        source: of what the user wrote.
+        target: what the user gave.
     """
 
     name: str
@@ -65,7 +65,12 @@ class BoundTool:
     functions: Mapping[str, ToolFunction]
     config: Mapping[str, Any]
     waits: bool
-    source: str
+    target: Any
+
+    @property
+    def source(self) -> str:
+        """Return what the user wrote; empty where it cannot be found. Reads and parses a file: not for every start."""
+        return _source(self.target)
 
     @property
     def summary(self) -> str:
@@ -103,7 +108,7 @@ def tool_of(given: Any, config: Mapping[str, Any]) -> BoundTool:
     description = tool.description or inspect.getdoc(target) or ""
     if inspect.isroutine(target):
         description = ""  # the function's own documentation says it
-    return BoundTool(name, description, functions, config, waits, _source(target))
+    return BoundTool(name, description, functions, config, waits, target)
 
 
 def _name_of(target: Any) -> str:

@@ -7,6 +7,7 @@ import weakref
 from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Final
 
 from beamlens.skills.backlog.finding import (
@@ -35,6 +36,7 @@ _WINDOW: Final = 60.0
 _LEAST_SECONDS: Final = 6.0
 _LEAST_CHANGE: Final = 20
 _STANDS: Final = 40
+_DRAINS: Final = 10
 _MOST: Final = 300
 _MOST_WORKERS: Final = 64
 _WAITING: Final = ("lock", "sleep", "socket", "file", "child", "semaphore", "queue put", "event", "condition",
@@ -86,6 +88,12 @@ class Backlog:
             "looks": len(stands),
             "type": _type(Counter(each[2] for each in stands)),
         }
+
+
+def _drains(levels: list[float]) -> bool:
+    """Say whether a backlog is being worked off: nearly each look sees less than the one before."""
+    steps = [after < before for before, after in pairwise(levels)]
+    return len(steps) >= 4 and sum(steps) >= 0.8 * len(steps)
 
 
 def _type(kinds: Counter[str | None]) -> str:
@@ -164,8 +172,7 @@ class BacklogHistory:
         busy = self._look_at_workers(look, backlog)
         if backlog.kind == "thread pool":
             full = busy >= int(owner._max_workers) and size >= 2 * int(owner._max_workers)
-            draining = len(backlog.points) >= 5 and size < 0.8 * backlog.points[-5][1]
-            keep = full and not draining
+            keep = full and not _drains([level for _, level in list(backlog.points)[-_DRAINS:]])
             backlog.saturated_since = (backlog.saturated_since or look.now) if keep else None
 
     def _look_at_workers(self, look: Look, backlog: Backlog) -> int:

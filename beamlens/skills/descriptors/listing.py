@@ -15,7 +15,7 @@ __all__ = ["Kind", "Listing", "pattern_of", "read_descriptors", "read_limit"]
 
 Kind = Literal["file", "socket", "pipe", "device", "other"]
 
-_DIGITS: Final = re.compile(r"\d+|\b[0-9a-f]{8,}\b")
+_DIGITS: Final = re.compile(r"\b(?=[0-9a-f]*\d)[0-9a-f]{8,}\b|\d+")
 _SOCKET: Final = re.compile(r"socket:\[(\d+)\]")
 _MOST: Final = 20_000
 _PARTS: Final = 3

@@ -55,7 +55,7 @@ class AlchemyTap:
         if engine is None or pool is None or listen is None:
             return False  # it is being imported just now
         self._had_events = bool(engine._has_events)
-        wanted = [
+        wanted: list[tuple[Any, str, Callable[..., Any]]] = [
             (engine, "before_cursor_execute", self._before),
             (engine, "after_cursor_execute", self._after),
             (engine, "handle_error", self._failed),

@@ -53,7 +53,7 @@ class ClassTap:
                 setattr(kind, name, original)
         for kind in {kind for kind, _ in self._wrapped}:
             if "_beamlens_sql" in vars(kind):
-                del kind._beamlens_sql  # type: ignore[attr-defined]
+                del kind._beamlens_sql
         self._wrapped = {}
 
     def _wrap(self, kind: type[Any]) -> None:
@@ -62,7 +62,7 @@ class ClassTap:
             if callable(original) and (kind, name) not in self._wrapped:
                 ours = _timed(original, self._store)
                 setattr(kind, name, ours)
-                kind._beamlens_sql = None  # type: ignore[attr-defined]  # others see by this that it is timed here
+                kind._beamlens_sql = None  # others see by this that it is timed here
                 self._wrapped[kind, name] = (original, ours)
 
 

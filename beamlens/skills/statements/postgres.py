@@ -56,7 +56,8 @@ QUESTIONS: Final[dict[str, str]] = {
     """,
     "bloat": """
         SELECT schemaname AS schema, relname AS name, n_live_tup AS live_rows, n_dead_tup AS dead_rows,
-               CASE WHEN n_live_tup + n_dead_tup > 0 THEN n_dead_tup::float / (n_live_tup + n_dead_tup) END AS dead_part,
+               CASE WHEN n_live_tup + n_dead_tup > 0
+                    THEN n_dead_tup::float / (n_live_tup + n_dead_tup) END AS dead_part,
                extract(epoch FROM now() - greatest(last_vacuum, last_autovacuum))::float AS vacuumed_seconds_ago
         FROM pg_stat_user_tables ORDER BY n_dead_tup DESC LIMIT %s
     """,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dis
 import threading
 import time
 from asyncio import _get_running_loop, current_task
 from collections import OrderedDict, deque
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from types import FrameType
+from functools import lru_cache
+from types import CodeType, FrameType
 from typing import Any, Final
 
 from beamlens.skills.interpreter.places import Place, owner_of, place_of, stack_of
@@ -24,6 +26,9 @@ _WINDOW: Final = 60.0
 _MOST_UNITS: Final = 500
 _MOST_KINDS: Final = 100
 _DEPTH: Final = 60
+_JUMPS: Final = frozenset(
+    ["JUMP_BACKWARD", *(f"POP_JUMP_BACKWARD_IF_{when}" for when in ("TRUE", "FALSE", "NONE", "NOT_NONE"))]
+)
 _MARK: ContextVar[object | None] = ContextVar("beamlens_sql_unit", default=None)
 
 Frames = frozenset[tuple[int, int]]
@@ -51,10 +56,10 @@ class _Kind:
 
 
 class Repeats:
-    """Find statements that are sent one after the other by one call of one function, after another statement.
+    """Find statements that are sent one after the other by a loop of the application, after another statement.
 
-    A run is judged only if the same call (a frame of the application) sends all of it, without a pause, within one task,
-    thread or context, and after a statement of another kind. Any thread; well below a microsecond outside of runs.
+    A run is judged only if one call of a function, which stands in a loop, sends all of it, without a pause, within one
+    task, thread or context, and after a statement of another kind. Any thread; below a microsecond outside of runs.
     """
 
     def __init__(self) -> None:
@@ -146,11 +151,23 @@ def _row(kind: _Kind, now: float) -> dict[str, Any] | None:
 
 
 def _frames(frame: FrameType | None) -> Frames:
-    """Return which calls of the application's functions are on a stack."""
+    """Return which calls of the application's functions on a stack stand in a loop."""
     return frozenset(
         (id(each), id(each.f_code))
         for each in stack_of(frame, _DEPTH)
-        if owner_of(each.f_code.co_filename) == "application"
+        if owner_of(each.f_code.co_filename) == "application" and _in_loop(each.f_code, each.f_lasti)
+    )
+
+
+@lru_cache(maxsize=4096)
+def _in_loop(code: CodeType, at: int) -> bool:
+    """Tell whether an instruction is within a loop: one behind it jumps back to it or before it.
+
+    What waits in an `await` jumps back too, by an instruction of another name (JUMP_BACKWARD_NO_INTERRUPT).
+    """
+    return any(
+        each.opname in _JUMPS and isinstance(each.argval, int) and each.argval <= at <= each.offset
+        for each in dis.get_instructions(code)
     )
 
 

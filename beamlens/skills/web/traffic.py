@@ -9,12 +9,12 @@ import weakref
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar
-from dataclasses import dataclass, field
-from statistics import median, quantiles
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final
 
 from beamlens.skills.interpreter.places import Place, owner_of, place_of
+from beamlens.skills.waits.timings import RECENT_SECONDS, Timings, compared, spread
 
 __all__ = ["CURRENT", "Request", "Traffic", "traffic"]
 
@@ -22,12 +22,8 @@ CURRENT: ContextVar[Request | None] = ContextVar("beamlens_request", default=Non
 """The request that a task or thread works for; tasks and threads that it starts have it too."""
 
 _KEPT: Final = 1000
-_BUCKET_SECONDS: Final = 10.0
-_BUCKET: Final = 200
 _MOST_ROUTES: Final = 200
 _MOST_FAULTS: Final = 200
-_RECENT: Final = 30.0
-_LEAST: Final = 4
 _STUCK_SECONDS: Final = 10.0
 _OTHER: Final = "(other routes)"
 
@@ -63,31 +59,12 @@ class Request:
 
 
 @dataclass(slots=True)
-class Route:
+class Route(Timings):
     """Count what was done for one route."""
 
-    count: int = 0
     errors: int = 0
     client_errors: int = 0
     abandoned: int = 0
-    seconds: float = 0.0
-    longest: float = 0.0
-    recent: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=_BUCKET))
-    bucket_began: float = 0.0
-    bucket: list[float] = field(default_factory=list)
-    medians: deque[float] = field(default_factory=lambda: deque(maxlen=60))
-
-    def add(self, now: float, seconds: float) -> None:
-        self.count += 1
-        self.seconds += seconds
-        self.longest = max(self.longest, seconds)
-        self.recent.append((now, seconds))
-        if now - self.bucket_began >= _BUCKET_SECONDS:
-            if len(self.bucket) >= _LEAST:
-                self.medians.append(median(self.bucket))
-            self.bucket_began, self.bucket = now, []
-        if len(self.bucket) < _BUCKET:
-            self.bucket.append(seconds)
 
 
 class Traffic:
@@ -185,11 +162,11 @@ class Traffic:
     def latency(self) -> dict[str, Any]:
         """Return the times to the first byte of the last half minute, 1000 requests at most."""
         now = time.monotonic()
-        recent = [(when, seconds) for when, seconds in list(self.recent) if when >= now - _RECENT]
-        span = max(1.0, min(_RECENT, now - recent[0][0])) if recent else 1.0
+        recent = [(when, seconds) for when, seconds in list(self.recent) if when >= now - RECENT_SECONDS]
+        span = max(1.0, min(RECENT_SECONDS, now - recent[0][0])) if recent else 1.0
         full = len(recent) == _KEPT
         return {
-            **_spread([seconds for _, seconds in recent]),
+            **spread([seconds for _, seconds in recent]),
             "per_second": round(len(recent) / (max(0.05, recent[-1][0] - recent[0][0]) if full else span), 1)
             if recent
             else 0.0,
@@ -206,7 +183,9 @@ class Traffic:
             routes = [(name, route, list(route.recent), list(route.medians)) for name, route in self.routes.items()]
         open_by = self._open_by_route(now)
         rows = [
-            self._row(name, route, [s for when, s in recent if when >= now - _RECENT], medians, open_by.get(name, []))
+            self._row(
+                name, route, [s for when, s in recent if when >= now - RECENT_SECONDS], medians, open_by.get(name, [])
+            )
             for name, route, recent, medians in sorted(routes, key=lambda each: -each[1].seconds)[: limit * 2]
         ]
         known = {name for name, *_ in routes}
@@ -225,22 +204,16 @@ class Traffic:
         name: str, route: Route, recent: list[float], medians: list[float], ages: Iterable[float]
     ) -> dict[str, Any]:
         ages = list(ages)
-        # What a route has always taken is what it takes; the last three buckets are what is being judged.
-        baseline = median(medians[:-3]) if len(medians) >= 5 else None
         usual = max(_STUCK_SECONDS, 3.0 * max((seconds for seconds in recent), default=0.0), 3.0 * route.longest)
-        spread = _spread(recent)
-        p50 = spread["p50_ms"]
         return {
             "name": name,
             "count": route.count,
             "errors": route.errors,
             "client_errors": route.client_errors,
             "abandoned": route.abandoned,
-            **spread,
+            **compared(recent, medians),
             "longest_ms": round(route.longest * 1e3, 1),
             "recent_seconds": round(sum(recent), 2),
-            "baseline_ms": round(baseline * 1e3, 1) if baseline is not None else None,
-            "slower_ratio": round(p50 / 1e3 / baseline, 2) if baseline and p50 is not None else None,
             "in_flight": len(ages),
             "oldest_seconds": round(max(ages), 1) if ages else None,
             "stuck": sum(age >= usual for age in ages),
@@ -272,17 +245,6 @@ def _named(request: Request) -> str:
 
 def _forgotten() -> str:
     return ""
-
-
-def _spread(values: list[float]) -> dict[str, Any]:
-    enough = len(values) >= _LEAST
-    parts = quantiles(values, n=100) if enough else []
-    return {
-        "samples": len(values),
-        "p50_ms": round(parts[49] * 1e3, 1) if enough else None,
-        "p95_ms": round(min(parts[94], max(values)) * 1e3, 1) if enough else None,
-        "p99_ms": round(min(parts[98], max(values)) * 1e3, 1) if enough else None,
-    }
 
 
 def _raised_at(trace: TracebackType | None) -> Place | None:

@@ -74,7 +74,7 @@ def test_only_the_first_insight_counts() -> None:
 
 
 def test_a_healthy_answer_finds_nothing() -> None:
-    healthy = {
+    healthy: dict[str, Any] = {
         "notification_ids": [],
         "summary": f"no anomaly near {FAULTS[0].named[0]}",
         "root_cause_hypothesis": None,

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from supervision.testing import wait_until
+
 ROOT = Path(__file__).parents[3]
 
 
@@ -53,3 +55,30 @@ def test_the_demo_shows_what_it_does_line_by_line(tmp_path: Path) -> None:
     ):
         assert part in said, said
     assert list(tmp_path.glob("*.journal"))
+
+
+@pytest.mark.slow
+def test_a_demo_that_is_terminated_ends_all_that_it_started(tmp_path: Path) -> None:
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    demo = subprocess.Popen(
+        [sys.executable, "-m", "beamlens.demo", "lock", "--plain", "--provider", "rules"],
+        cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert demo.stdout is not None
+    started = next(line for line in demo.stdout if "the shop runs, process" in line)
+    shop = int(started.partition("process ")[2].partition(",")[0])
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith("beamlens-demo-")]
+    demo.terminate()
+    demo.stdout.read()
+    demo.stdout.close()
+    assert demo.wait(60) == 130
+    wait_until(lambda: not Path(f"/proc/{shop}").exists(), timeout=30)
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith("beamlens-demo-")] == []
+
+
+@pytest.mark.slow
+def test_a_provider_that_cannot_work_is_said_so() -> None:
+    code, lines, said = _demo("lock", "--json", "--provider", "nobody")
+    assert (code, lines) == (1, [])
+    assert "beamlens demo: the shop ended too early" in said
+    assert "nobody" in said

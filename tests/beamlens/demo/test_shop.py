@@ -46,7 +46,7 @@ def switches() -> Switches:
 @pytest.fixture
 def customer(tmp_path: Path, partner: tuple[str, int], switches: Switches) -> Iterator[Customer]:
     server = WebServer.start(tmp_path, partner, switches)
-    customer = Customer(server.ask("port"))
+    customer = Customer(server.ask("port", block=True))
     yield customer
     customer.connection.close()
     server.stop()
@@ -234,7 +234,7 @@ def test_search_answers_with_the_fault_too(customer: Customer, switches: Switche
 
 def test_close_waits_for_what_runs(tmp_path: Path, partner: tuple[str, int]) -> None:
     server = WebServer.start(tmp_path, partner, Switches())
-    customer = Customer(server.ask("port"))
+    customer = Customer(server.ask("port", block=True))
     done: list[int] = []
     thread = threading.Thread(target=lambda: done.append(customer.get("/search?category=books")[0]))
     thread.start()

@@ -72,6 +72,7 @@ def test_a_turn_that_kills_its_process_again_and_again_is_given_up(start: Tree) 
     agent = tree.start_agent(Worker, interrupted="rerun")
     result = agent.call("?")
     assert (result.reason, result.detail) == ("gone", "the process died 5 times in this turn")
+    assert "The task was ended" in agent.get_messages()[-1]["content"]
     assert agent.call("?") == Ok("alive")
 
 
@@ -86,6 +87,20 @@ def test_casts_that_wait_survive(start: Tree, tmp_path: Path) -> None:
     os.kill(agent.ref.pid, signal.SIGKILL)
     wait_until(lambda: Path(marks).exists(), timeout=20)
     assert agent.await_(second) == Ok(1)
+
+
+def test_a_turn_that_a_stop_cuts_off_goes_on_in_another_tree(start: Tree, tmp_path: Path, told: Told) -> None:
+    slow = {"tool": "reply", "arguments": {"action": "return", "result": "late"}, "delay": 20}
+    one = start(turns(reply("eval_and_continue", "a = 1"), slow), store=tmp_path / "s")
+    one.start_agent(Clerk, agent_id="c").cast("?")
+    wait_until(lambda: told.names().count("llm.request.start") == 2)
+    one.stop()
+    quick = turns(reply("done"), reply("eval_and_complete", "return a"))
+    two = start(quick, store=tmp_path / "s", recover=True)
+    wait_until(lambda: [kept.status for kept in two.kept()] == ["idle"], timeout=20)
+    assert two.recover() == {}
+    last = told.of("agent.message.stop")[-1]
+    assert (last["status"], last["result"]) == ("ok", 1)
 
 
 def test_the_store_keeper_may_die(start: Tree) -> None:

@@ -38,6 +38,14 @@ def test_twenty_starts_at_once_with_room_for_one(start: Tree) -> None:
     assert sum(isinstance(result, Cancelled) and result.reason == "rate_limited" for result in results) == 19
 
 
+def test_starts_are_counted_when_the_agents_are_gone(start: Tree) -> None:
+    tree = start([{"tool": "reply", "arguments": {"action": "done"}, "repeat": "forever"}])
+    rules = limit(max_agents=2)
+    assert [tree.execute(Clerk, "?", rate_limit=rules).ok for _ in range(3)] == [True, True, False]
+    assert tree.execute(Clerk, "?").ok
+    assert tree.kept() == []
+
+
 def test_a_turn_over_the_limit_leaves_the_conversation_as_it_was(start: Tree, told: Told) -> None:
     rules = limit(max_tokens=1)
     agent = start([reply("return", result="a")] * 2).start_agent(Clerk, rate_limit=rules)

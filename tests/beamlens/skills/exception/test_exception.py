@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import logging
+import os
 import sys
 import threading
 import time
@@ -114,7 +115,7 @@ def test_records_without_an_exception_and_our_own_do_not_count(harness: SkillHar
 
 def test_an_os_error_is_told_by_its_symbol(harness: SkillHarness) -> None:
     try:
-        open("/nowhere/at/all")
+        os.stat("/nowhere/at/all")
     except OSError:
         log.exception("no")
     group = harness.snapshot()["groups"][0]
@@ -235,6 +236,6 @@ def test_a_deep_recursion_is_cut() -> None:
 
     try:
         deep(500)
-    except KeyError:
-        found = sighting_of(*sys.exc_info(), "logging")  # type: ignore[arg-type]
+    except KeyError as error:
+        found = sighting_of(KeyError, error, error.__traceback__, "logging")
     assert len(found.stack) == 20

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from beamlens.errors import SkillError
-from beamlens.skills.backlog.history import Backlog, _type, _unique
+from beamlens.skills.backlog.history import Backlog, _drains, _type, _unique
 from beamlens.skills.overload import Overload
 from beamlens.testing import SkillHarness
 from supervision.testing import wait_until
@@ -71,6 +71,13 @@ def test_growth_counts_from_the_last_time_that_a_queue_was_empty() -> None:
     assert drained is not None
     assert not drained.steady
     assert _backlog(0.0, 5.0, 10.0).moved() is None
+
+
+def test_a_batch_that_is_worked_off_drains_and_a_backlog_that_stays_does_not() -> None:
+    assert _drains([4000.0 - 130 * second for second in range(10)])
+    assert not _drains([28.0, 27, 28, 26, 28, 28, 27, 28])
+    assert not _drains([float(second) for second in range(10)])
+    assert not _drains([3.0, 2.0])
 
 
 def test_what_keeps_workers_is_told_by_what_most_of_them_do() -> None:

@@ -16,6 +16,7 @@ import pytest
 from beamlens.skills.interpreter.bounds import bound_of
 from beamlens.skills.interpreter.container_history import ContainerHistory
 from beamlens.skills.interpreter.containers import Found, Walker
+from beamlens.skills.interpreter.holders import Kind, Node, holders
 
 _MANY = range(500)
 
@@ -185,3 +186,11 @@ def test_growth_is_reported_and_the_bound_spares_a_container(module: Any) -> Non
     del module.MAX_POOL  # the defence off: then it is a leak like any other
     history.look(12.0)
     assert {"shop_for_walk.LEAK", "shop_for_walk.POOL"} <= {row["path"] for row in history.growing(50)}
+
+
+def test_a_function_does_not_lead_to_the_builtins() -> None:
+    def shop() -> None: ...
+
+    shop.cache = dict.fromkeys(_MANY)  # type: ignore[attr-defined]
+    held = [value for _, value in holders(Node(shop, Kind.FUNCTION, None, "shop", 0), None)]
+    assert held == [shop.cache]  # type: ignore[attr-defined]

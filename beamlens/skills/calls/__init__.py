@@ -1,0 +1,1 @@
+"""Calls of other services by the libraries that a program has loaded: what the `outbound` skill measures with."""

@@ -1,0 +1,140 @@
+"""One trace: what it may record and when it ends. The hook that calls it is put in elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+from types import FrameType
+from typing import Any, Final
+
+from beamlens.skills.interpreter.places import application_place, place_of
+from beamlens.skills.tracing.target import Target
+
+__all__ = ["Session"]
+
+_MOST_ARGUMENTS: Final = 10
+_MOST_CALLERS: Final = 50
+
+
+class Session:
+    """Record calls within limits of number, time and rate; beyond any of them it ends by itself. Any thread.
+
+    Of arguments and results only types are kept, of exceptions the type.
+
+    Args:
+        target: what is traced.
+        seconds: how long at most.
+        calls: how many at most.
+        per_second: a function that is called oftener is too hot to be traced.
+        over: called once, at the end, on whatever thread ends it; must be quick.
+        clock: seconds.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        seconds: float,
+        calls: int,
+        per_second: float,
+        over: Callable[[], object],
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self.target = target
+        self.ended: str | None = None
+        self.count = 0
+        self.records: deque[dict[str, Any]] = deque(maxlen=calls)
+        self.callers: Counter[str] = Counter()
+        self._seconds = seconds
+        self._most = calls
+        self._per_second = per_second
+        self._over = over
+        self._clock = clock
+        self._lock = threading.Lock()
+        self.began = clock()
+        self._window = [self.began, 0.0]
+        self._stopped_at: float | None = None
+
+    @property
+    def active(self) -> bool:
+        """Whether calls are recorded."""
+        return self.ended is None
+
+    @property
+    def elapsed(self) -> float:
+        """How long it has run, in seconds, or ran."""
+        return (self._stopped_at or self._clock()) - self.began
+
+    def enter(self, arguments: tuple[Any, ...], named: dict[str, Any], depth: int = 2) -> float | None:
+        """Note that a call begins; return when, or None where it is not to be recorded.
+
+        Args:
+            arguments, named: as the function gets them.
+            depth: frames between this and the caller.
+        """
+        now = self._clock()
+        if not self._allowed(now):
+            return None
+        self._note_caller(sys._getframe(depth))
+        return now
+
+    def leave(self, began: float, arguments: tuple[Any, ...], named: dict[str, Any], result: str, raised: bool) -> None:
+        """Note that it ended.
+
+        Args:
+            began: what `enter` returned.
+            arguments, named: as before.
+            result: the type of what it returned or raised.
+            raised: which of the two.
+        """
+        took = self._clock() - began
+        record = {
+            "at_ms": round((began - self.began) * 1e3, 3),
+            "ms": round(took * 1e3, 3),
+            "arguments": [type(each).__name__ for each in arguments[:_MOST_ARGUMENTS]],
+            "named": {str(name): type(each).__name__ for name, each in list(named.items())[:_MOST_ARGUMENTS]},
+            "returned": None if raised else result,
+            "raised": result if raised else None,
+            "thread": threading.current_thread().name[:80],
+        }
+        with self._lock:
+            if self.ended is not None:
+                return
+            self.records.append(record)
+            full = len(self.records) >= self._most
+        if full:
+            self.end("enough calls were recorded")
+
+    def end(self, why: str) -> bool:
+        """End it; return whether it had not ended before."""
+        with self._lock:
+            if self.ended is not None:
+                return False
+            self.ended = why
+            self._stopped_at = self._clock()
+        self._over()
+        return True
+
+    def _allowed(self, now: float) -> bool:
+        if self.ended is not None:
+            return False
+        if now - self.began >= self._seconds:
+            self.end("the time was over")
+            return False
+        with self._lock:
+            self.count += 1
+            if now - self._window[0] >= 1.0:
+                self._window = [now, 0.0]
+            self._window[1] += 1
+            hot = self._window[1] > self._per_second
+        if hot:
+            self.end(f"it is called more than {self._per_second:g} times a second, too often to be traced")
+        return not hot
+
+    def _note_caller(self, frame: FrameType) -> None:
+        place = application_place(frame) or place_of(frame)
+        name = str(place)
+        if name in self.callers or len(self.callers) < _MOST_CALLERS:
+            self.callers[name] += 1
