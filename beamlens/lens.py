@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from pathlib import Path
@@ -80,6 +79,8 @@ class Lens(SupervisorRef):
 
     async def arun(self, context: Any = None, **options: Any) -> Outcome:
         """Do as `run`, from an event loop; cancelling the task cancels the run."""
+        import asyncio  # here and not above: a program without an event loop should not import one
+
         asked = _investigate(context, options)
         try:
             return _checked(await self._follower(asked).await_())
@@ -161,6 +162,8 @@ class Lens(SupervisorRef):
 
     async def alist_operators(self) -> list[OperatorStatus]:
         """Do as `list_operators`, from an event loop."""
+        import asyncio
+
         return await asyncio.to_thread(self.list_operators)
 
     def usage(self) -> Any:

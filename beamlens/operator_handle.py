@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import queue
 import threading
 from collections.abc import Iterator, Mapping
@@ -98,6 +97,8 @@ class OperatorHandle:
 
     async def arun(self, context: Any = None, **options: Any) -> Completion:
         """Do as `run`, from an event loop; cancelling the task cancels the run."""
+        import asyncio  # here and not above: a program without an event loop should not import one
+
         invoke = _invoke(context, options)
         try:
             return await self._follower(invoke).await_()

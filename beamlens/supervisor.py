@@ -44,7 +44,8 @@ __all__ = ["Beamlens"]
 
 _INTENSITY: Final = 20  # with the waits between restarts, more than any part can use up
 _PERIOD: Final = 10
-_MODULES: Final = (Operator.__module__, Coordinator.__module__, TreeGateway.__module__)
+# What our processes need, imported before they are forked; the last of these not by the application.
+_MODULES: Final = (Operator.__module__, Coordinator.__module__, TreeGateway.__module__, "beamlens.agent.retry")
 _REST: Final = Backoff(initial=0.01, factor=4.0, maximum=30.0)
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from beamlens.agent.control import Control
 from beamlens.agent.observer import Observer
-from beamlens.agent.retry import RetryPolicy, with_retry
+from beamlens.agent.retry_policy import RetryPolicy
 from beamlens.errors import ModelError
 from beamlens.llm.model import ModelFailure, ModelReply, ModelRequest
 
@@ -47,6 +47,8 @@ class Asking:
             ModelError: the last attempt failed.
             Interrupted: the run is over.
         """
+        from beamlens.agent.retry import with_retry  # here: the application imports this module, and not tenacity
+
         remaining = self._control.remaining()
         deadline = None if remaining is None else time.monotonic() + remaining
         try:

@@ -14,7 +14,7 @@ from beamlens.agent.compaction import CORRELATING, Compaction, Run, compact_if_n
 from beamlens.agent.context import Context
 from beamlens.agent.control import Control, Interrupted
 from beamlens.agent.loop import AgentLoop, Ended, LoopPolicy, LoopState
-from beamlens.agent.retry import RetryPolicy
+from beamlens.agent.retry_policy import RetryPolicy
 from beamlens.agent.run_observer import RunObserver
 from beamlens.coordinator.events import CoordinatorEvents
 from beamlens.coordinator.messages import CoordinatorConfig, Member, Outcome

@@ -18,7 +18,7 @@ from beamlens.agent.compaction import Compaction, Run, compact_if_needed
 from beamlens.agent.context import Context
 from beamlens.agent.control import Control
 from beamlens.agent.loop import AgentLoop, Ended, LoopPolicy, LoopState
-from beamlens.agent.retry import RetryPolicy
+from beamlens.agent.retry_policy import RetryPolicy
 from beamlens.agent.run_observer import RunObserver
 from beamlens.domain import Completion, Notification
 from beamlens.errors import ModelError, SkillError

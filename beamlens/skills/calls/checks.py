@@ -14,7 +14,7 @@ CHECKS: Final = (
         when=Threshold("hosts.*.stuck_without_timeout", ">=", 1),
         severity="critical",
         observation=(
-            "{value} calls of {key} hang: no answer for {hosts.*.oldest_seconds} s, longer than three times any before, "
+            "{value} calls of {key} hang: no answer for {hosts.*.oldest_seconds} s, three times as long as any before, "
             "and no timeout will end them; made at {hosts.*.oldest_at}"
         ),
         context="{hosts.*.in_flight} calls of {key} in flight, by {hosts.*.library}",
@@ -63,7 +63,7 @@ return {}
 """,
         confirm=Threshold("count", ">=", 1),
         severity="critical",
-        observation="{change} calls of {key} failed within {seconds:.0f} s, a part of {rate}, most often by {drill.kind}",
+        observation="{change} calls of {key} failed within {seconds:.0f} s, a part of {rate}, mostly by {drill.kind}",
         context="Called at {drill.at}; {drill.retries} calls were repeated after a failure",
         cause="errors",
         entities=("{key}", "{drill.at}", "{drill.kind}"),

@@ -39,6 +39,7 @@ class Library:
         module, owner, method: where it is.
         is_async: it is a coroutine function.
         describe: given `self`, the arguments and the keyword arguments, says whom the call goes to.
+        connects: it opens a connection: its failures count, its successes are no calls yet.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Library:
     method: str
     is_async: bool
     describe: Callable[[Any, tuple[Any, ...], dict[str, Any]], Described]
+    connects: bool = False
 
     def found(self) -> type | None:
         """Return the class, if the application has loaded it."""
@@ -85,6 +87,7 @@ def _redis(client: Any, args: tuple[Any, ...], _kwargs: dict[str, Any]) -> Descr
 def _http_client(connection: Any, _args: tuple[Any, ...], _kwargs: dict[str, Any]) -> Described:
     sock = getattr(connection, "sock", None)
     limit = sock.gettimeout() if isinstance(sock, socket.socket) else getattr(connection, "timeout", None)
+    limit = limit if limit is None or isinstance(limit, int | float) else socket.getdefaulttimeout()
     method = getattr(connection, "_method", None) or "?"
     return Described(_named(connection.host, connection.port, ""), str(method), limit is not None)
 
@@ -104,5 +107,8 @@ LIBRARIES: Final = (
     Library("redis", "redis.asyncio.client", "Redis", "execute_command", True, _redis),
     # Below requests, urllib3, urllib.request and botocore, so that all of these are seen by one.
     Library("http.client", "http.client", "HTTPConnection", "getresponse", False, _http_client),
+    Library("http.client", "http.client", "HTTPConnection", "connect", False, _http_client, connects=True),
+    Library("urllib3", "urllib3.connection", "HTTPConnection", "connect", False, _http_client, connects=True),
+    Library("urllib3", "urllib3.connection", "HTTPSConnection", "connect", False, _http_client, connects=True),
 )
 """The methods, outermost first where one uses another."""

@@ -81,7 +81,10 @@ def _sync(owner: Patches, library: Library, original: Callable[..., Any]) -> Cal
         except BaseException as error:
             record.end(number, error)
             raise
-        record.end(number, status=_status(answer))
+        if library.connects:
+            record.drop(number)
+        else:
+            record.end(number, status=_status(answer))
         return answer
 
     return call

@@ -93,9 +93,13 @@ class CallRecord:
             known.without_timeout += has_timeout is False
             if place is not None and (place in known.places or len(known.places) < _MOST_PLACES):
                 known.places[place] += 1
-            failed = known.failed_at.pop((threading.get_ident(), place), None)
+            failed = known.failed_at.pop((_worker(), place), None)
             known.retries += failed is not None and now - failed <= _RETRY_SECONDS
         return number
+
+    def drop(self, number: int) -> None:
+        """Forget a call in flight, which is not to be counted."""
+        self.open.pop(number, None)
 
     def end(self, number: int, error: BaseException | None = None, status: int | None = None) -> None:
         """Note that a call ended.
@@ -124,7 +128,7 @@ class CallRecord:
             if kind in known.kinds or len(known.kinds) < _MOST_ERRORS:
                 known.kinds[kind] += 1
             if len(known.failed_at) < _MOST_ERRORS:
-                known.failed_at[(threading.get_ident(), call.place)] = now
+                known.failed_at[(_worker(), call.place)] = now
 
     def _host(self, call: Call) -> _Host:
         known = self.hosts.get(call.host)
@@ -143,13 +147,22 @@ class CallRecord:
         """
         now = time.monotonic()
         with self._lock:
-            hosts = [(name, host, list(host.recent), list(host.medians)) for name, host in self.hosts.items()]
+            hosts = [
+                (name, host, list(host.recent), list(host.medians), host.places.most_common(1))
+                for name, host in self.hosts.items()
+            ]
             open_by: dict[str, list[Call]] = {}
             for call in self.open.values():
                 open_by.setdefault(call.host if call.host in self.hosts else _OTHER, []).append(call)
         rows = [
-            _row(name, host, [s for when, s in recent if when >= now - RECENT_SECONDS], medians, open_by.get(name, []))
-            for name, host, recent, medians in hosts
+            {
+                **_row(name, host, open_by.get(name, []), now),
+                **compared(times := [s for when, s in recent if when >= now - RECENT_SECONDS], medians),
+                "recent_seconds": round(sum(times), 2),
+                "at": places[0][0].at if places else None,
+                "func": places[0][0].function if places else None,
+            }
+            for name, host, recent, medians, places in hosts
         ]
         return sorted(rows, key=lambda row: (-row["stuck"], -row["in_flight"], -row["recent_seconds"]))[:limit]
 
@@ -204,11 +217,19 @@ def _kind(error: BaseException | None, status: int | None) -> str | None:
     return f"status {status}" if status is not None and status >= 500 else None
 
 
-def _row(name: str, host: _Host, recent: list[float], medians: list[float], calls: Iterable[Call]) -> dict[str, Any]:
-    now = time.monotonic()
+def _worker() -> int:
+    """Return what tells the present task from others, else the present thread."""
+    asyncio = sys.modules.get("asyncio")
+    try:
+        task = asyncio.current_task() if asyncio is not None else None
+    except RuntimeError:  # no loop runs on this thread
+        task = None
+    return id(task) if task is not None else threading.get_ident()
+
+
+def _row(name: str, host: _Host, calls: Iterable[Call], now: float) -> dict[str, Any]:
     ages = [(now - call.began, call) for call in calls if not call.waits]
     stuck = [call for age, call in ages if age >= max(_STUCK_SECONDS, 3.0 * host.longest)]
-    place = host.places.most_common(1)[0][0] if host.places else None
     oldest = max(ages, key=lambda each: each[0], default=None)
     return {
         "name": name,
@@ -219,16 +240,12 @@ def _row(name: str, host: _Host, recent: list[float], medians: list[float], call
         "server_errors": host.server_errors,
         "retries": host.retries,
         "without_timeout": host.without_timeout,
-        **compared(recent, medians),
         "longest_ms": round(host.longest * 1e3, 1),
-        "recent_seconds": round(sum(recent), 2),
         "in_flight": len(ages),
         "oldest_seconds": round(oldest[0], 1) if oldest is not None else None,
         "oldest_at": oldest[1].place.at if oldest is not None and oldest[1].place is not None else None,
         "stuck": len(stuck),
         "stuck_without_timeout": sum(call.has_timeout is False for call in stuck),
-        "at": place.at if place is not None else None,
-        "func": place.function if place is not None else None,
     }
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from types import FrameType
 from typing import Any, Final
 
-from beamlens.skills.heap.pauses import Pause, pauses
+from beamlens.skills.heap.pauses import pauses
 from beamlens.skills.interpreter.loops import LoopWatch
 from beamlens.skills.interpreter.places import Place, application_place, owner_of, place_of, stack_of
 from beamlens.skills.interpreter.procfs import RunDelay, thread_cpu_ns
@@ -29,6 +29,8 @@ MAJOR_FAULTS: Final = 100
 _MOST_THREADS: Final = 64
 _BUSY_PART: Final = 0.5
 _IDLE_PART: Final = 0.2
+_MEMORY: Final = 30.0
+_SLACK: Final = 0.15
 _SECOND: Final = 1.0
 _SUSPENDED: Final = "nothing of this process ran: it was stopped, or its machine or container was"
 _KEPT_BLOCKS: Final = 50
@@ -44,14 +46,16 @@ class StallWatch:
         self._delay: RunDelay | None = None
         self._delayed = 0
         self._used: dict[int, int] = {}
+        self._suspect: Stall | None = None
         self._collected_until = time.monotonic()
         self._blocked_until = time.monotonic()
         self._next_second = 0.0
 
     def look(self, look: Look) -> None:
         """Note what stood still since the last tick."""
-        collected = self._note_collections()
-        self._note_hold(look, collected)
+        self._note_suspect()
+        self._note_collections()
+        self._suspect = self._late(look)
         self._used = self._times(look.threads)
         self.loops.look(look.now, look.frames)
         self._note_blocks(look.now)
@@ -67,34 +71,45 @@ class StallWatch:
 
     # -- collections ------------------------------------------------------------------------------
 
-    def _note_collections(self) -> list[Pause]:
-        """Note the long pauses of the collector that ended since the last tick; return these and shorter ones."""
-        found = [pause for pause in pauses.long(0.0, 10.0) if pause.when > self._collected_until]
+    def _note_collections(self) -> None:
+        """Note the long pauses of the collector that ended since the last tick."""
+        found = [pause for pause in pauses.long(GC_MS, _MEMORY) if pause.when > self._collected_until]
         for pause in reversed(found):
             self._collected_until = pause.when
             doing = f"a collection of generation {pause.generation}"
-            if pause.ms >= GC_MS:
-                self.stalls.add(Stall("gc_pause", pause.when, pause.ms, None, doing, pause.collected))
-        return found
+            self.stalls.add(Stall("gc_pause", pause.when, pause.ms, None, doing, pause.collected))
 
     # -- the interpreter lock -----------------------------------------------------------------------
 
-    def _note_hold(self, look: Look, collected: list[Pause]) -> None:
-        late = look.late * 1e3 - self._waited_for_a_processor()
-        if late < HOLD_MS or sum(pause.ms for pause in collected) >= _BUSY_PART * late:
+    def _note_suspect(self) -> None:
+        """Note what made the last tick late, unless a collection did.
+
+        A tick later: at once the collector's thread may not have come so far as to say how long it took.
+        """
+        suspect, self._suspect = self._suspect, None
+        if suspect is None:
             return
+        began = suspect.when - suspect.ms / 1e3 - _SLACK
+        collected = sum(pause.ms for pause in pauses.long(0.0, _MEMORY) if began <= pause.when <= suspect.when + _SLACK)
+        if collected < _BUSY_PART * suspect.ms:
+            self.stalls.add(suspect)
+
+    def _late(self, look: Look) -> Stall | None:
+        """Return why this tick came late, as far as the threads' clocks tell; None if it did not."""
+        late = look.late * 1e3 - self._waited_for_a_processor()
+        if late < HOLD_MS:
+            return None
         times = self._times(look.threads)
         used = {ident: (now - self._used.get(ident, now)) / 1e6 for ident, now in times.items()}
         busiest = max(used, key=lambda ident: used[ident], default=None)
         if busiest is None:
-            return
+            return None
         if used[busiest] < _BUSY_PART * late:
             # Where many threads took turns nobody held the lock for long: they are only many.
-            if sum(used.values()) < _IDLE_PART * late:
-                self.stalls.add(Stall("suspended", look.now, late, None, _SUSPENDED))
-            return
+            idle = sum(used.values()) < _IDLE_PART * late
+            return Stall("suspended", look.now, late, None, _SUSPENDED) if idle else None
         frame = look.frames.get(busiest)
-        self.stalls.add(Stall("gil_hold", look.now, late, _place(frame), _doing(frame)))
+        return Stall("gil_hold", look.now, late, _place(frame), _doing(frame))
 
     def _waited_for_a_processor(self) -> float:
         """Return the milliseconds that this thread waited for a processor since the last tick."""

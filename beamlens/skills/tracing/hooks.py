@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import sys
-import threading
 from collections.abc import Callable
 from types import CodeType, FunctionType
 from typing import Any, Final, Protocol
@@ -18,6 +17,7 @@ from beamlens.skills.tracing.session import Session
 __all__ = ["Hook", "MonitoringHook", "WrapperHook", "hook_for"]
 
 _TOOL_IDS: Final = (4, 3)  # 0, 1, 2 and 5 are for debuggers, coverage, profilers and optimizers
+_MOST_OPEN: Final = 1000
 
 
 class Hook(Protocol):
@@ -36,7 +36,7 @@ def hook_for(session: Session) -> Hook:
     """Return the way that this Python has."""
     monitoring = getattr(sys, "monitoring", None)
     if monitoring is not None and any(monitoring.get_tool(number) is None for number in _TOOL_IDS):
-        return MonitoringHook(session)
+        return MonitoringHook(session, monitoring)
     return WrapperHook(session)
 
 
@@ -106,52 +106,51 @@ def _wrapped(function: FunctionType, session: Session) -> Callable[..., Any]:
 class MonitoringHook:
     """Have the interpreter tell of one code object's calls; code elsewhere pays nothing. Python 3.12 and later.
 
+    Calls are known by their frame. The interpreter does not tell of exceptions that leave one function only, so of a
+    call that raises its beginning is known and nothing else; arguments are never known.
+
     Args:
         session: hears of each call.
+        monitoring: `sys.monitoring`.
     """
 
     name = "monitoring"
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, monitoring: Any) -> None:
         self._session = session
-        self._monitoring: Any = getattr(sys, "monitoring", None)
+        self._monitoring = monitoring
         self._tool: int | None = None
-        self._open = threading.local()
+        self._open: dict[int, float] = {}
 
     def put(self) -> None:
         """Register with the interpreter, for this code only."""
-        monitoring, code = self._monitoring, self._session.target.code
+        monitoring, events = self._monitoring, self._monitoring.events
         self._tool = next(number for number in _TOOL_IDS if monitoring.get_tool(number) is None)
         monitoring.use_tool_id(self._tool, "beamlens-tracer")
-        events = monitoring.events
-        monitoring.register_callback(self._tool, events.PY_START, self._started)
+        monitoring.register_callback(self._tool, events.PY_START, self._begun)
         monitoring.register_callback(self._tool, events.PY_RETURN, self._returned)
-        local = events.PY_START | events.PY_RETURN
-        monitoring.set_local_events(self._tool, code, local)
+        monitoring.set_local_events(self._tool, self._session.target.code, events.PY_START | events.PY_RETURN)
 
     def remove(self) -> bool:
         """Leave the interpreter as it was."""
         tool, self._tool = self._tool, None
-        if tool is None:
-            return True
-        monitoring = self._monitoring
-        monitoring.set_local_events(tool, self._session.target.code, 0)
-        for event in (monitoring.events.PY_START, monitoring.events.PY_RETURN):
-            monitoring.register_callback(tool, event, None)
-        monitoring.free_tool_id(tool)
+        if tool is not None:
+            monitoring, events = self._monitoring, self._monitoring.events
+            monitoring.set_local_events(tool, self._session.target.code, 0)
+            for event in (events.PY_START, events.PY_RETURN):
+                monitoring.register_callback(tool, event, None)
+            monitoring.free_tool_id(tool)
+        self._open.clear()
         return True
 
-    def _stack(self) -> list[float | None]:
-        found: list[float | None] | None = getattr(self._open, "calls", None)
-        if found is None:
-            found = self._open.calls = []
-        return found
-
-    def _started(self, _code: CodeType, _offset: int) -> None:
-        self._stack().append(self._session.enter((), {}, 3))
+    def _begun(self, _code: CodeType, _offset: int) -> None:
+        began = self._session.enter((), {}, 3)
+        if began is not None:
+            if len(self._open) >= _MOST_OPEN:
+                self._open.clear()
+            self._open[id(sys._getframe(1))] = began
 
     def _returned(self, _code: CodeType, _offset: int, value: object) -> None:
-        calls = self._stack()
-        began = calls.pop() if calls else None
+        began = self._open.pop(id(sys._getframe(1)), None)
         if began is not None:
             self._session.leave(began, (), {}, type(value).__name__, False)

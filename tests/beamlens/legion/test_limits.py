@@ -11,6 +11,7 @@ from beamlens.errors import ConfigurationError
 from beamlens.legion import Cancelled, Ok, Policy, Rule
 from beamlens.legion.guards import GuardContext, Verdict, guard_of, judge
 from beamlens.legion.rules import Used, exceeded
+from supervision.testing import wait_until
 from tests.beamlens.legion import guarding
 from tests.beamlens.legion.agents import Clerk, Worker
 from tests.beamlens.legion.conftest import Told, Tree, reply
@@ -55,6 +56,7 @@ def test_a_turn_over_the_limit_leaves_the_conversation_as_it_was(start: Tree, to
     assert result.reason == "rate_limited"
     assert result.data[0]["violations"] == ["max_tokens"]
     assert agent.get_messages() == before
+    wait_until(lambda: told.names().count("rate_limit.exceeded") == 1)
     assert told.of("rate_limit.exceeded")[0]["identity"] == {"user": "ann"}
 
 
@@ -165,6 +167,7 @@ def test_refused_code_is_not_run_and_the_model_is_told(start: Tree, told: Told, 
     result = start(script).execute(Worker, "?", eval_guard=guard)
     assert "refused by no_marks: marks are not allowed" in result.value
     assert not path.exists()
+    wait_until(lambda: "agent.message.stop" in told.names())
     assert told.of("eval_guard.denied")[0]["reason"] == "marks are not allowed"
     assert told.of("sandbox.eval.stop")[0]["success"] is False
 

@@ -1,0 +1,1 @@
+"""Where memory is allocated and what the allocators keep of it."""
