@@ -10,8 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import typer
+from typer.core import TyperGroup
 
 import supervision
+from beamlens.cli.app import make_app
 from supervision import cli, spec
 from supervision.process.settings import Settings
 
@@ -49,7 +52,12 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, *arguments],
         cwd=folder,
-        env={"PYTHONPATH": str(ROOT), "PATH": ""},
+        env={
+            "PYTHONPATH": str(ROOT),
+            "PATH": "",
+            "XDG_STATE_HOME": str(folder / "state"),
+            "XDG_RUNTIME_DIR": str(folder),
+        },
         capture_output=True,
         text=True,
         timeout=55,
@@ -108,6 +116,13 @@ def test_every_command_is_understood(command: list[str]) -> None:
     if command[0] == "make":
         assert re.search(rf"^{command[1]}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
         return
+    if command[0] == "beamlens":
+        group = typer.main.get_command(make_app())
+        assert isinstance(group, TyperGroup)
+        name, sub, rest = group.resolve_command(group.context_class(group), command[1:])
+        assert sub is not None
+        sub.make_context(name, rest)
+        return
     assert command[:2] == ["python", "-m"]
     arguments = [word.replace("PID", "1") for word in command[3:]]
     if command[2] == "supervision":
@@ -118,9 +133,11 @@ def test_every_command_is_understood(command: list[str]) -> None:
 
 
 def test_the_options_that_comments_name_exist() -> None:
-    for option in re.findall(r"--[a-z-]+", "\n".join(blocks("sh"))):
+    comments = "\n".join(line.partition(" # ")[2] for line in "\n".join(blocks("sh")).splitlines())
+    for option in re.findall(r"--[a-z-]+", comments):
         texts = [cli._parser().format_help(), (ROOT / "supervision/cli.py").read_text()]
         texts += [path.read_text() for path in (ROOT / "benchmarks").glob("__main__.py")]
+        texts += [path.read_text() for path in (ROOT / "beamlens" / "cli").glob("*.py")]
         assert any(option in text for text in texts), option
 
 

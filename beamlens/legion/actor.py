@@ -16,7 +16,7 @@ from beamlens.legion import telemetry
 from beamlens.legion.definition import Definition
 from beamlens.legion.evaluation import Evaluator
 from beamlens.legion.limits import LimitReached
-from beamlens.legion.messages import AgentConfig, Await, Cancel, Evaluate, GetMessages, Message, Resume, Status
+from beamlens.legion.messages import AgentConfig, Await, Cancel, Evaluate, GetMessages, Message, Status
 from beamlens.legion.resources import Resources
 from beamlens.legion.results import Cancelled, Result
 from beamlens.legion.state import Conversation, TurnState
@@ -53,6 +53,7 @@ class AgentActor(ProcessActor):
         self._conversation = Conversation()
         self._turn: Turn | None = None
         self._job: Job[TurnState] | None = None
+        self._resumed: str | None = None
         self._failure: BaseException | None = None
         self._handlers: Mapping[type, Callable[[Any], Any]] = {
             Message: self._message,
@@ -61,7 +62,6 @@ class AgentActor(ProcessActor):
             GetMessages: lambda _: self._when_ready(self._messages),
             Status: lambda _: self._when_ready(self._status),
             Evaluate: self._evaluate,
-            Resume: lambda _: self._when_ready(lambda: self._conversation.turn and self._conversation.turn.call_id),
             Down: self._orphaned,
         }
 
@@ -127,12 +127,17 @@ class AgentActor(ProcessActor):
     def _await(self, message: Await) -> ReplyFuture:
         future = ReplyFuture()
 
+        def unknown() -> None:
+            # Who resumed the agent means the turn that it went on with, which may be over by now.
+            resumed = self._resumed if message.call_id is None else None
+            future.succeed(None if resumed is None else self._conversation.outcome(resumed))
+
         def attach() -> None:
             known = None if message.call_id is None else self._conversation.outcome(message.call_id)
             if known is not None:
                 future.succeed(known)
             else:
-                self._worker.attach(message.call_id, future, lambda: _settle(future, None))
+                self._worker.attach(message.call_id, future, unknown)
 
         self._worker.when_ready(attach)
         return future
@@ -201,6 +206,7 @@ class AgentActor(ProcessActor):
         if found is not None:
             self._conversation = found
         turn = self._conversation.turn
+        self._resumed = None if turn is None else turn.call_id
         if turn is not None and turn.crashes >= _MOST_CRASHES:
             self._give_up(turn)
         elif turn is not None:

@@ -71,7 +71,12 @@ class AgentHandle:
         return told.call_id
 
     def await_(self, call_id: str | None = None, *, timeout: float | None = None) -> Result | None:
-        """Wait for a turn, by default the one that is on; None where there is none, or it is forgotten."""
+        """Wait for a turn, and return what it came to; None where there is none, or it is forgotten.
+
+        Args:
+            call_id: what `cast` returned; None: the turn that is on, or that the agent went on with when resumed.
+            timeout: seconds; then `pykka.Timeout` is raised.
+        """
         while True:
             try:
                 found = self.ref.ask(Await(call_id), timeout=timeout)

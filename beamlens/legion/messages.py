@@ -17,7 +17,6 @@ __all__ = [
     "Evaluate",
     "GetMessages",
     "Message",
-    "Resume",
     "StartAgent",
     "Status",
     "StopAgent",
@@ -79,7 +78,11 @@ class Message:
 @wire_value
 @dataclass(frozen=True, slots=True)
 class Await:
-    """Wait for a turn; None where the agent knows of none of that id, or with None of an unfinished one."""
+    """Wait for a turn; None where the agent knows of none of that id.
+
+    Args:
+        call_id: of the turn; None for the one that is on, or that the agent went on with when it was started.
+    """
 
     call_id: str | None = None
 
@@ -110,12 +113,6 @@ class Evaluate:
     """Run code in an agent's sandbox without a model; the answer is (ok, value or error text)."""
 
     code: str
-
-
-@wire_value
-@dataclass(frozen=True, slots=True)
-class Resume:
-    """Ask an agent for the id of the turn that it goes on with since its start; None where there is none."""
 
 
 @wire_value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import re
 import threading
 import time
 from collections import Counter
@@ -26,6 +27,7 @@ from beamlens.skills.work_done import work_done
 
 __all__ = ["Gc"]
 
+_DIGITS: Final = re.compile(r"\d+")
 _SHOWN: Final = 5
 _LOOK_SECONDS: Final = 2.0
 _LONG_MS: Final = 20.0
@@ -124,7 +126,7 @@ class Gc(Skill):
     def long_pauses(self, limit: int = 20) -> dict[str, Any]:
         """Return the pauses of 20 ms and more within the last 10 minutes, newest first."""
         most, now = rows("gc_pauses", limit), time.monotonic()
-        names = {thread.ident: thread.name for thread in threading.enumerate()}
+        names = {thread.ident: _DIGITS.sub("#", thread.name)[:80] for thread in threading.enumerate()}
         found = [
             {
                 "ago_seconds": round(now - pause.when, 1),

@@ -11,15 +11,19 @@ __all__ = ["CHECKS"]
 _WHO_HOLDS: Final = """
 local found = gc_holders(check.key, 8)
 if not found then return {kept = false, garbage = false} end
-local kept
+local kept, by_root, most = nil, {}, 0
 for _, each in ipairs(found.paths) do
-  if not each.bound and each.root ~= "reference cycle" and each.root ~= "not found" then kept = kept or each end
+  if not each.bound and each.root ~= "reference cycle" and each.root ~= "not found" then
+    local root = each.root_name or each.path
+    by_root[root] = (by_root[root] or 0) + each.objects
+    if by_root[root] > most then kept, most = each, by_root[root] end
+  end
 end
-return {kept = kept ~= nil and found.kept_without_bound * 2 > found.asked,
+return {kept = kept ~= nil and most * 2 > found.asked,
         garbage = found.asked > 0 and found.garbage * 2 > found.asked,
         path = kept and kept.path or "nothing", root = kept and kept.root or "nothing",
         at = kept and (kept.root_at or kept.root_name) or "nothing", asked = found.asked,
-        objects = kept and kept.objects or 0, unreached = found.garbage}
+        objects = most, unreached = found.garbage}
 """
 
 _LONGEST: Final = """

@@ -36,7 +36,7 @@ return gc_stats().last_10_minutes.longest_ms
 
 ### gc_pauses(limit)
 Collections of 20 ms and more within the last 10 minutes, newest first: `pauses`, rows of `ago_seconds`, `generation`,
-`ms`, `collected`, `uncollectable`, `thread`; `count` in all. `limit` 1 to 50, default 20.
+`ms`, `collected`, `uncollectable`, `thread` (digits as #); `count` in all. `limit` 1 to 50, default 20.
 
 ```lua
 local p = gc_pauses(5).pauses[1]

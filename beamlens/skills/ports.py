@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Final
 from beamlens.errors import SkillError
 from beamlens.skills.checks import Check, Threshold
 from beamlens.skills.descriptors.history import DescriptorHistory
-from beamlens.skills.descriptors.listing import read_limit
+from beamlens.skills.descriptors.listing import Listing, read_limit
 from beamlens.skills.skill import RunsIn, Skill
 
 __all__ = ["Ports"]
@@ -26,6 +26,8 @@ What to look for:
   again and again under one pattern and never closed are a leak.
 - `used_part`: how much of the process' limit is used; at 1 every open, accept and import fails with EMFILE.
 - Sockets in CLOSE_WAIT: the other side has closed, the application has not: it forgot them.
+- `backlogs`: connections that nobody has accepted yet, by listening socket. Some for a moment are usual; many that stay
+  mean that the application does not get to accept.
 - Connections grow with traffic: that alone is no leak.
 Names have digits as `#`. You run outside of the application and see only what the system knows of it."""
 
@@ -54,6 +56,15 @@ TCP sockets by state: `states` (`ESTABLISHED`, `CLOSE_WAIT`, ...), `total`.
 
 ```lua
 return ports_sockets().states.CLOSE_WAIT or 0
+```
+
+### ports_queues(limit)
+What waits in sockets, by group, the most first: `backlogs` (listening sockets: `key`, `waiting`: connections that
+nobody has accepted yet), `queues` (`key`, `unsent_kb`, `unread_kb`). `limit` 1 to 50, default 10.
+
+```lua
+local b = ports_queues(1).backlogs[1]
+return b and b.waiting
 ```
 
 ### ports_limits()
@@ -108,6 +119,17 @@ _CHECKS: Final = (
         remedy="Close connections once their other side has: close responses, sessions and clients.",
     ),
     Check(
+        name="accept_backlog",
+        when=Threshold("backlogs.*.waiting", ">=", 20, times=3),
+        severity="warning",
+        observation="{value} connections wait at {key} and nobody accepts them",
+        context="{open} descriptors are open, {left} more are allowed",
+        hypothesis="The thread or loop that accepts is busy or blocked, or no descriptor is left",
+        cause="overload",
+        entities=("{key}",),
+        remedy="Find what the thread that accepts does instead: its stack, its loop, its locks.",
+    ),
+    Check(
         name="descriptors_near_limit",
         when=Threshold("used_part", ">=", 0.9, times=2),
         severity="critical",
@@ -152,6 +174,7 @@ class Ports(Skill):
             if found is None
             else {kind: found.kinds[kind] for kind in ("file", "socket", "pipe", "other")},
             "sockets": None if found is None else {"CLOSE_WAIT": 0, **found.states},
+            "backlogs": None if found is None else _backlogs(found)[:_SHOWN],
             "growing": growing,
             "growing_count": len(growing),
             "looks": history.looks,
@@ -173,6 +196,7 @@ class Ports(Skill):
             "ports_groups": self.groups,
             "ports_growing": self.growing,
             "ports_sockets": self.sockets,
+            "ports_queues": self.queues,
             "ports_limits": self.limits,
         }
 
@@ -197,6 +221,11 @@ class Ports(Skill):
         states = {} if found is None else dict(found.states)
         return {"states": states, "total": sum(states.values())}
 
+    def queues(self, limit: int = 10) -> dict[str, Any]:
+        """Return what waits in sockets."""
+        rows, found = _rows("ports_queues", limit), self._known().last
+        return {"backlogs": _backlogs(found)[:rows], "queues": _queues(found)[:rows]}
+
     def limits(self) -> dict[str, Any]:
         """Return how many are open and how many may be."""
         found = self._known().last
@@ -213,6 +242,34 @@ class Ports(Skill):
         if self._history is None:
             raise SkillError("refused", "the skill ports is not started")
         return self._history
+
+
+def _is_listening(group: str) -> bool:
+    return " listening on " in group
+
+
+def _backlogs(found: Listing | None) -> list[dict[str, Any]]:
+    """Return the connections that nobody has accepted yet, by listening socket, the most first."""
+    if found is None:
+        return []
+    rows = [{"key": group, "waiting": count} for group, count in found.unread.most_common() if _is_listening(group)]
+    return [row for row in rows if row["waiting"]]
+
+
+def _queues(found: Listing | None) -> list[dict[str, Any]]:
+    """Return the bytes that wait in connections, by group, the most first."""
+    if found is None:
+        return []
+    rows = [
+        {
+            "key": group,
+            "unsent_kb": round(found.unsent[group] / 1024, 1),
+            "unread_kb": round(found.unread[group] / 1024, 1),
+        }
+        for group in found.unsent.keys() | found.unread.keys()
+        if not _is_listening(group) and found.unsent[group] + found.unread[group]
+    ]
+    return sorted(rows, key=lambda row: (-row["unsent_kb"] - row["unread_kb"], row["key"]))
 
 
 def _rows(name: str, limit: int) -> int:

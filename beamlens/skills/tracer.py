@@ -46,8 +46,8 @@ return started and started.at or problem
 ### tracer_get(limit)
 What the present or last trace has seen: `active`, `function`, `ended` (why), `elapsed_ms`, `count` (all calls),
 `per_second`, `calls`, newest first: rows of `at_ms` (since the start), `ms`, `arguments` and `named` (types),
-`returned` or `raised` (a type), `thread`; `ms` (`p50`, `longest`), `raised` (by type), `callers` (the lines that call it, with
-how often). `limit` 1 to 50, default 20.
+`returned` or `raised` (a type), `thread`; `ms` (`p50`, `longest`), `raised` (by type), `callers` (the lines that
+call it, with how often). `limit` 1 to 50, default 20.
 
 ```lua
 local t = tracer_get(5)

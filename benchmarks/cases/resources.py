@@ -162,12 +162,12 @@ _connections: list[socket.socket] = []
 
 
 def sockets_never_closed() -> Starlette:
-    """Connect for some requests and keep the connection: to a server that never hangs up."""
+    """Connect for some requests, to a server that never hangs up, and lose the descriptor, as careless C code does."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=4000)
 
     def show(request: Request) -> Response:
         if request.path_params["number"] % 10 == 0:
-            _connections.append(socket.create_connection(listener.getsockname()))
+            socket.create_connection(listener.getsockname()).detach()
         return _answer(request)
 
     return _app(show)

@@ -90,7 +90,6 @@ class CallRecord:
         self.open[number] = call
         with self._lock:
             known = self._host(call)
-            known.without_timeout += has_timeout is False
             if place is not None and (place in known.places or len(known.places) < _MOST_PLACES):
                 known.places[place] += 1
             failed = known.failed_at.pop((_worker(), place), None)
@@ -115,6 +114,7 @@ class CallRecord:
         now = time.monotonic()
         with self._lock:
             known = self._host(call)
+            known.without_timeout += call.has_timeout is False
             if call.waits:
                 known.count += 1
             else:

@@ -33,6 +33,8 @@ class Listing:
         kind_of: the kind of each group.
         states: how many TCP sockets of each state.
         examples: a few descriptors' numbers of each group, the highest.
+        unsent, unread: bytes in sockets of each group that were not sent, or not read; of listening ones `unread`
+            counts connections that nobody has accepted yet.
         examined: how many were looked at; fewer than `open` where there are too many.
     """
 
@@ -42,6 +44,8 @@ class Listing:
     kind_of: dict[str, Kind] = field(default_factory=dict)
     states: Counter[str] = field(default_factory=Counter)
     examples: dict[str, list[int]] = field(default_factory=dict)
+    unsent: Counter[str] = field(default_factory=Counter)
+    unread: Counter[str] = field(default_factory=Counter)
     examined: int = 0
 
 
@@ -70,6 +74,10 @@ def read_descriptors(pid: int) -> Listing | None:
         state = sockets.state(_inode(target))
         if state is not None:
             listing.states[state] += 1
+        queues = sockets.queues(_inode(target))
+        if queues is not None:
+            listing.unsent[group] += queues.unsent
+            listing.unread[group] += queues.unread
     return listing
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-__all__ = ["Sockets", "decoded_address", "read_sockets"]
+__all__ = ["Queues", "Sockets", "decoded_address", "read_sockets"]
 
 # Source: include/net/tcp_states.h of the Linux kernel.
 _STATES: Final = {
@@ -20,11 +20,20 @@ _MOST_ROWS: Final = 50_000
 
 
 @dataclass(frozen=True, slots=True)
+class Queues:
+    """Hold the bytes in a socket that are not sent or not read yet; `unread` of a listening one is connections."""
+
+    unsent: int = 0
+    unread: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class _Row:
     protocol: str
     local: tuple[str, int]
     remote: tuple[str, int]
     state: str
+    queues: Queues = Queues()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +47,11 @@ class Sockets:
         """Return the state of a TCP socket; None for all others."""
         row = self.rows.get(inode)
         return row.state if row is not None and row.protocol == "tcp" else None
+
+    def queues(self, inode: str) -> Queues | None:
+        """Return what waits in a socket; None where that is not known."""
+        row = self.rows.get(inode)
+        return row.queues if row is not None else None
 
     def describe(self, inode: str) -> str:
         """Say what a socket is connected to: `tcp to 10.0.0.5:5432`, `tcp accepted on :8000`, `tcp listening`."""
@@ -88,4 +102,11 @@ def _rows(pid: int, table: str) -> Iterator[tuple[str, _Row]]:
         if len(fields) > 9 and fields[9] != "0":
             protocol = table.removesuffix("6")
             state = _STATES.get(fields[3], fields[3]) if protocol == "tcp" else "-"
-            yield fields[9], _Row(protocol, decoded_address(fields[1]), decoded_address(fields[2]), state)
+            local, remote = decoded_address(fields[1]), decoded_address(fields[2])
+            yield fields[9], _Row(protocol, local, remote, state, _queues(fields[4]))
+
+
+def _queues(text: str) -> Queues:
+    """Return what `00000000:0000001E` says: unsent and unread, in hexadecimal digits."""
+    unsent, _, unread = text.partition(":")
+    return Queues(int(unsent, 16), int(unread, 16))

@@ -17,11 +17,13 @@ from typing import Any, Final
 from beamlens.skills.differences.facts import fingerprint
 from beamlens.skills.interpreter.places import owner_of, shown_file
 
-__all__ = ["code", "environment", "log_levels", "packages", "runtime", "settings"]
+__all__ = ["OBSERVED", "code", "environment", "log_levels", "packages", "runtime", "settings"]
 
 _DIST_INFO: Final = re.compile(r"(?P<name>.+?)-(?P<version>[^-]+)\.(?:dist|egg)-info\Z")
 _HOLDERS: Final = re.compile(r"settings|config|conf\Z", re.IGNORECASE)
 _MOST: Final = 2000
+OBSERVED: Final = "observed"
+"""Stands for a hook that this package has put in."""
 # What shells and test runners change as they go.
 _NOT_SETTINGS: Final = frozenset(["_", "PWD", "OLDPWD", "SHLVL", "COLUMNS", "LINES", "PYTEST_CURRENT_TEST"])
 
@@ -158,5 +160,5 @@ def _handlers() -> Iterator[tuple[signal.Signals, Any]]:
 def _hook(hook: Any) -> str:
     module, name = getattr(hook, "__module__", None), getattr(hook, "__qualname__", None)
     if str(module).partition(".")[0] in ("beamlens", "supervision"):
-        return "observed"  # ours comes and goes, and passes on
+        return OBSERVED  # ours comes and goes, and passes on
     return f"{module}.{name}" if module and name else str(getattr(hook, "name", type(hook).__name__))

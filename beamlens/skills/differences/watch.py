@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from beamlens.skills.differences import collecting
+from beamlens.skills.differences.collecting import OBSERVED
 from beamlens.skills.differences.facts import Difference, differences
 from beamlens.skills.differences.lives import Lives
 from beamlens.skills.differences.siblings import Siblings
@@ -127,7 +128,10 @@ class Watch:
             rows = [
                 {**each.shown(), "seconds_ago": round(now - self._since.get(key, now), 1)}
                 for each in differences(self._baseline, self._now)
-                if self._times.get(key := (each.section, each.name), 0) <= _MOST_TIMES and key in self._since
+                if self._times.get(key := (each.section, each.name), 0) <= _MOST_TIMES
+                and key in self._since
+                # A hook of this package's says nothing of the application's, which it keeps below.
+                and OBSERVED not in (each.was, each.now)
             ]
         return sorted(rows, key=lambda row: row["seconds_ago"])
 

@@ -63,6 +63,7 @@ CHECKS: Final = (
     Check(
         name="loop_stuck",
         when=Threshold("loops.*.blocked_ms", ">=", 2000),
+        also=(Threshold("loops.*.blocked_now.looks", ">=", 1),),
         severity="critical",
         observation=(
             "The event loop in thread {key} has been blocked for {value} ms, at {loops.*.blocked_now.at} in "

@@ -94,23 +94,24 @@ def _look_again(before: dict[int, int], limit: int, roots: Roots, send: Send) ->
     found.clear()
     grown.clear()
     kinds = [type_name(type(value)) for value in targets]
+    own_bounds = [value.maxlen if isinstance(value, deque) else None for value in targets]
     search = Search(targets, roots, began + _SECONDS, copy=True)
     paths = search.paths()
     rows = [
-        {"kind": kind, "items": items, "change": change, **_shown(asdict(path))}
-        for kind, (items, change), path in zip(kinds, sizes, paths, strict=True)
+        {"kind": kind, "items": items, "change": change, **_shown(asdict(path), own_bound)}
+        for kind, (items, change), path, own_bound in zip(kinds, sizes, paths, own_bounds, strict=True)
     ]
     send({"rows": rows, "looked_at": looked_at, "complete": complete, "stopped": search.stopped})
 
 
-def _shown(path: dict[str, Any]) -> dict[str, Any]:
+def _shown(path: dict[str, Any], own_bound: int | None) -> dict[str, Any]:
     root = path["root"]
     return {
         "path": path["text"],
         "root": root["kind"],
         "root_name": root["name"],
         "root_at": root["at"],
-        "bound": path["bound"],
+        "bound": path["bound"] if own_bound is None else own_bound,
     }
 
 

@@ -24,7 +24,7 @@ class Pause:
     Args:
         when: `time.monotonic()` at its end.
         generation: 0 to 2.
-        ms: how long it took.
+        ms: how long it took on a processor; what other processes took in between is not the collector's doing.
         collected, uncollectable: objects.
         thread: the ident of the thread in which it ran.
     """
@@ -48,6 +48,7 @@ class PauseRecorder:
         self._lock = threading.Lock()
         self._users = 0
         self._began = 0
+        self._used = 0
         self._pauses: deque[tuple[float, int, float, int, int, int]] = deque(maxlen=_KEPT)
         self._long: deque[tuple[float, int, float, int, int, int]] = deque(maxlen=_LONG_KEPT)
         self._callback = self._note
@@ -76,10 +77,13 @@ class PauseRecorder:
         now = time.perf_counter_ns()
         if phase == "start":
             self._began = now
+            self._used = time.thread_time_ns() if info["generation"] else 0
             return
         if not self._began:
             return
         ms, self._began = (now - self._began) / 1e6, 0
+        if info["generation"]:
+            ms = min(ms, (time.thread_time_ns() - self._used) / 1e6)
         self.total_ms += ms
         self.count += 1
         row = (

@@ -171,9 +171,18 @@ def usual_place(blocks: Iterable[Block]) -> dict[str, Any] | None:
     }
 
 
+def _awaits_events(frame: FrameType) -> bool:
+    """Say whether a loop stands where it waits for sockets and timers, and so has nothing to do."""
+    caller = frame.f_back
+    own = caller is not None and caller.f_code.co_qualname == "BaseEventLoop._run_once"
+    return own and frame.f_code.co_name == "select" and owner_of(frame.f_code.co_filename) == "standard"
+
+
 def blocking_place(frame: FrameType) -> Place | None:
     """Return the application's innermost line, or the innermost of a library; None while the loop itself is at work."""
     outside = None
+    if _awaits_events(frame):
+        return None  # nothing blocks it: it does not get a processor, or the interpreter lock
     for each in stack_of(frame, _DEPTH):
         owner = owner_of(each.f_code.co_filename)
         if owner == "standard" and each.f_code.co_qualname in _LOOP_ITSELF:

@@ -20,11 +20,16 @@ class Door:
         return f"{legion.vault()['user']} opened with {len(self._password)} letters"
 
 
+def peek() -> int:
+    """Return how much there is to see."""
+    return len(legion.current_tool_config())
+
+
 class Keeper(legion.Agent):
     """You open doors."""
 
     def tools(self) -> Sequence[Any]:
-        return [Door]
+        return [Door, peek]
 
     def tool_config(self, tool: Any) -> Mapping[str, Any]:
         return {"password": "hunter2"} if tool is Door else {}

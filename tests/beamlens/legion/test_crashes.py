@@ -10,9 +10,11 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
-from beamlens.legion import Ok
+from beamlens.legion import Ok, SqliteStore
+from beamlens.legion.store.store import Checkpoint
 from supervision.testing import wait_until
 from tests.beamlens.legion.agents import Clerk, Rememberer, Worker
 from tests.beamlens.legion.conftest import Told, Tree, reply
@@ -99,8 +101,21 @@ def test_a_turn_that_a_stop_cuts_off_goes_on_in_another_tree(start: Tree, tmp_pa
     two = start(quick, store=tmp_path / "s", recover=True)
     wait_until(lambda: [kept.status for kept in two.kept()] == ["idle"], timeout=20)
     assert two.recover() == {}
+    wait_until(lambda: any(stop["status"] == "ok" for stop in told.of("agent.message.stop")))
     last = told.of("agent.message.stop")[-1]
     assert (last["status"], last["result"]) == ("ok", 1)
+
+
+def test_a_resumed_turn_can_be_waited_for_when_it_is_over(start: Tree, tmp_path: Path, told: Told) -> None:
+    slow = {"tool": "reply", "arguments": {"action": "return", "result": "late"}, "delay": 20}
+    one = start([slow], store=tmp_path / "s")
+    one.start_agent(Clerk, agent_id="c").cast("?")
+    wait_until(lambda: "llm.request.start" in told.names())
+    one.stop()
+    agent = start([reply("return", result="soon")], store=tmp_path / "s").resume("c")
+    wait_until(lambda: agent.status()["status"] == "idle")
+    assert agent.await_() == Ok("soon")
+    assert agent.await_("another") is None
 
 
 def test_the_store_keeper_may_die(start: Tree) -> None:
@@ -127,22 +142,40 @@ def test_sub_agents_end_with_their_parent(start: Tree) -> None:
     wait_until(lambda: not Path(f"/proc/{pid}").exists())
 
 
-def test_the_sandbox_dies_with_an_agent_in_the_middle_of_code(start: Tree) -> None:
-    agent = start([reply("eval_and_complete", "while true do end")]).start_agent(Worker)
-    pid = agent.ref.pid
+def test_endless_code_dies_with_its_agent(start: Tree) -> None:
+    tree = start([reply("eval_and_complete", "while true do end")])
+    agent = tree.start_agent(Worker)
     agent.cast("?")
-    wait_until(lambda: sandboxes_of(pid) > 0, timeout=20)
-    agent.stop()
-    wait_until(lambda: sandboxes_of(pid) == 0, timeout=20)
+    wait_until(lambda: len(sandboxes(tree)) == 1, timeout=20)
+    (lua,) = sandboxes(tree)
+    os.kill(agent.ref.pid, signal.SIGKILL)
+    wait_until(lambda: not psutil.pid_exists(lua), timeout=20)
 
 
-def sandboxes_of(pid: int) -> int:
-    """Return how many connections to sandboxes a process has."""
-    try:
-        links = [os.readlink(f"/proc/{pid}/fd/{number}") for number in os.listdir(f"/proc/{pid}/fd")]
-    except OSError:
-        return 0
-    return sum("pidfd" in link for link in links)
+def sandboxes(tree: Any) -> list[int]:
+    """Return the processes in which Lua runs."""
+    server = tree["sandbox"].ask("pid")
+    return [] if server is None else [child.pid for child in psutil.Process(server).children()]
+
+
+def test_no_tool_is_called_before_the_decision_is_kept(start: Tree, tmp_path: Path) -> None:
+    marks = str(tmp_path / "marks")
+
+    class Failing(SqliteStore):
+        saves = 0
+
+        def save(self, checkpoint: Checkpoint) -> None:
+            self.saves += 1
+            if self.saves == 2:  # the first is the message, this one what the model decided on it
+                raise OSError("the disk is full")
+            super().save(checkpoint)
+
+    store = Failing()
+    script = turns(reply("eval_and_complete", f"return Marker.mark('{marks}', 'x')"))
+    assert start(script, store=store).execute(Worker, "?") == Ok(1)
+    assert Path(marks).read_text() == "x\n"
+    assert store.saves > 3
+    store.close()
 
 
 PROGRAM = """

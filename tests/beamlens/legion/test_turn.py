@@ -144,11 +144,30 @@ def test_tools_see_their_config_and_the_vault_and_code_does_not(start: Tree) -> 
     from tests.beamlens.legion.secrets import Keeper
 
     script = [
-        reply("eval_and_continue", "return Door.open()"),
+        reply("eval_and_continue", "return {Door.open(), peek()}"),
         reply("eval_and_complete", "local found = {} for k in pairs(_G) do found[#found + 1] = k end return found"),
     ]
     agent = start(script).start_agent(Keeper, vault={"user": "ann"})
     assert "hunter2" not in str(agent.call("?").value)
     messages = agent.get_messages()
-    assert "ann opened with 7 letters" in str(messages)
+    assert '["ann opened with 7 letters", 0]' in str(messages)
     assert "hunter2" not in str(messages)
+
+
+def test_variables_that_grow_beyond_their_limit_are_an_error_and_the_former_ones_stay(start: Tree) -> None:
+    grow = "a = (a or '') .. string.rep('x', 600)"
+    script = [
+        reply("eval_and_continue", grow),
+        reply("eval_and_continue", grow),
+        reply("eval_and_complete", "return #a"),
+    ]
+    agent = start(script).start_agent(Rememberer, max_bindings_bytes=1000)
+    assert agent.call("?") == Ok(600)
+    assert "the globals are larger than 1000 bytes" in str(agent.get_messages())
+
+
+def test_a_flood_of_output_is_cut(start: Tree) -> None:
+    script = [reply("eval_and_continue", "return string.rep('x', 900000)"), reply("return", result="ok")]
+    agent = start(script).start_agent(Clerk)
+    assert agent.call("?") == Ok("ok")
+    assert max(len(message["content"]) for message in agent.get_messages()[1:]) < 21_000

@@ -9,12 +9,14 @@ import pytest
 from beamlens.skills.asyncio import Asyncio
 from beamlens.skills.http import Http
 from beamlens.skills.locks import Locks
+from beamlens.skills.outbound import Outbound
+from beamlens.skills.overload import Overload
 from beamlens.skills.skill import Skill
 
 _PAGES = Path(__file__).parents[3] / "docs" / "skills"
 
 
-@pytest.mark.parametrize("skill", [Asyncio, Http, Locks], ids=lambda skill: str(skill.id))
+@pytest.mark.parametrize("skill", [Asyncio, Http, Locks, Outbound, Overload], ids=lambda skill: str(skill.id))
 def test_a_page_has_the_callbacks_word_for_word_all_checks_and_all_fields(skill: type[Skill]) -> None:
     made = skill()
     text = (_PAGES / f"{skill.id}.md").read_text(encoding="utf-8")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -116,6 +118,18 @@ def test_tasks_that_wait_for_each_other_are_named() -> None:
         observation, *_ = program.found("tasks_wait_for_each_other")
         assert "follower-0" in observation
         assert "follower-1" in observation
+
+
+def test_a_process_that_was_stopped_from_outside_is_not_blocked_by_a_line_of_its_own() -> None:
+    with watched(Asyncio, _PROGRAM, "healthy") as program:
+        wait_until(lambda: program.look()["loops"])
+        for _ in range(5):
+            program.process.send_signal(signal.SIGSTOP)
+            stopped = time.monotonic()
+            wait_until(lambda since=stopped: time.monotonic() - since > 0.6)  # type: ignore[misc]
+            program.process.send_signal(signal.SIGCONT)
+            assert program.alarms(0.6) == []
+        assert _finished_blocks(program, 5)[0]["whole_process"]
 
 
 @pytest.mark.parametrize("name", ["healthy", "busy"])

@@ -21,6 +21,7 @@ from beamlens.skills.changes_checks import CHECKS
 from beamlens.skills.differences.facts import differences, fingerprint
 from beamlens.skills.differences.lives import Lives
 from beamlens.skills.differences.siblings import odd_ones
+from beamlens.skills.exception import Exceptions
 from supervision.testing import wait_until
 from tests.beamlens.skills.changes import app_settings
 from tests.beamlens.skills.judged import Judge
@@ -98,6 +99,23 @@ def test_levels_switches_and_packages_are_told_with_what_they_were(
     judge.look()
     assert {"log_level_lowered", "code_on_disk_changed"} <= set(judge.findings())
     assert "tests.changes became DEBUG" in judge.texts(judge.findings()["log_level_lowered"])[0]
+
+
+def test_hooks_of_other_skills_are_no_changes_and_those_of_the_application_are(
+    skill: Changes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = Exceptions()
+    other.start()
+    try:
+        assert _keys(skill) == {}
+    finally:
+        other.stop()
+    monkeypatch.setattr(sys, "excepthook", _theirs)
+    assert _keys(skill)["runtime:sys.excepthook"]["now"].endswith("test_changes._theirs")
+
+
+def _theirs(*_: Any) -> None:
+    """Be a hook of the application's."""
 
 
 def test_code_that_is_replaced_on_disk_is_told(skill: Changes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

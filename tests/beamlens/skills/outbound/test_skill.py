@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import http.client
 import sys
+import threading
 import types
 from collections.abc import Callable
 from typing import Any
@@ -18,6 +19,7 @@ from beamlens.skills.calls.patches import Patches
 from beamlens.skills.calls.record import CallRecord, record
 from beamlens.skills.outbound import Outbound
 from beamlens.testing import SkillHarness
+from supervision.testing import wait_until
 from tests.beamlens.skills.outbound.server import service
 
 _FILE = "tests/beamlens/skills/outbound/test_skill.py"
@@ -131,6 +133,7 @@ def test_what_is_cancelled_is_no_failure() -> None:
         asyncio.run(main(port))
         [row] = skill.call("outbound_hosts")
         assert (row["count"], row["errors"]) == (1, 0)
+        wait_until(lambda: not [each for each in threading.enumerate() if "process_request" in each.name])
 
 
 def test_addresses_of_other_libraries_are_read_without_their_secrets() -> None:
@@ -193,13 +196,12 @@ def test_only_what_takes_three_times_as_long_as_ever_is_stuck(clock: _Clock) -> 
 def test_a_call_right_after_a_failure_of_the_same_worker_is_a_retry(clock: _Clock) -> None:
     calls = CallRecord()
     call = _caller(calls, clock)
-    call(0.1, error=TimeoutError())
-    call(0.1, error=ConnectionError())
-    call(0.1)
+    for error in (TimeoutError(), ConnectionError(), None, None):
+        call(0.1, error=error)
     clock.now += 100
     call(0.1)
     [row] = calls.rows(1)
-    assert (row["count"], row["errors"], row["timeouts"], row["retries"]) == (4, 2, 1, 2)
+    assert (row["count"], row["errors"], row["timeouts"], row["retries"]) == (5, 2, 1, 2)
     assert calls.failures(5)[0]["kinds"] == [
         {"kind": "TimeoutError", "count": 1},
         {"kind": "ConnectionError", "count": 1},
