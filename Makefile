@@ -11,7 +11,7 @@ RUN  := $(VENV)/bin/python
 CODE := supervision beamlens tests $(wildcard benchmarks)
 ARGS ?=
 
-.PHONY: help demo demo-supervision test check bench fmt clean
+.PHONY: help demo demo-supervision test test-all check bench fmt clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -23,7 +23,10 @@ demo: $(VENV)/.installed ## watch BeamLens find a fault in a web shop; ARGS="loo
 demo-supervision: $(VENV)/.installed ## see a supervisor bring killed actors back
 	@$(RUN) -m supervision demo $(ARGS)
 
-test: $(VENV)/.installed ## run the tests; ARGS="tests/test_wire.py -k depth" for some of them
+test: $(VENV)/.installed ## run the tests but the slow ones; ARGS="tests/test_wire.py -k depth" for some of them
+	@$(RUN) -m pytest -m "not slow" $(ARGS)
+
+test-all: $(VENV)/.installed ## run all tests, which takes some minutes more
 	@$(RUN) -m pytest $(ARGS)
 
 check: $(VENV)/.installed ## lint, formatting, types, layers, lengths of files

@@ -30,7 +30,7 @@ _AT_ONCE: Final = 2
 _LOOK_SECONDS: Final = 60.0
 _BETWEEN_SECONDS: Final = 5.0
 _LONGEST_SECONDS: Final = 90.0
-_HEALTHY_LOOKS: Final = 4
+_HEALTHY_LOOKS: Final = 3
 _CONNECTIONS: Final = 32
 
 
@@ -42,6 +42,7 @@ class Incident:
         case: the program.
         found: whether its fault was; of a healthy one False.
         cause: the cause that was named first; None: none was.
+        said: what the last look's first insight says.
         alarms: what was reported and is not true, by `operator.anomaly_type`.
         seconds: from the beginning of the load to the end.
         failed: why it could not be run; empty: it was.
@@ -50,6 +51,7 @@ class Incident:
     case: Case
     found: bool = False
     cause: str | None = None
+    said: str = ""
     alarms: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
     failed: str = ""
@@ -62,6 +64,7 @@ class Incident:
             "found": self.found,
             "expected": list(self.case.causes),
             "cause": self.cause,
+            "said": self.said,
             "false_alarms": self.alarms,
             "seconds": round(self.seconds, 1),
             "failed": self.failed,
@@ -144,11 +147,12 @@ def _look_until_found(case: Case, options: Options, host: Program, load: Program
         incident.seconds = time.monotonic() - begun
         cause, found = judge(case, outcome)
         incident.cause, incident.found = cause or incident.cause, found
+        incident.said = next((one["summary"] for one in outcome["insights"]), "")
         alarms |= false_alarms(case, outcome)
         enough = looks >= _HEALTHY_LOOKS if case.healthy else found
         if enough or incident.seconds + _BETWEEN_SECONDS > longest:
             break
-        time.sleep(_BETWEEN_SECONDS * (2 if case.healthy else 1))
+        time.sleep(_BETWEEN_SECONDS * (3 if case.healthy else 1))
     incident.alarms = alarms
 
 

@@ -35,6 +35,7 @@ class AgentConfig:
         services: names the registry in which the gateway and the sandbox are.
         parent_id: the agent that started it.
         parent: a ref to that one's process.
+        depth: how many agents there are above it.
         defaults: options of the program.
         options: options of this start; the class' own stand between the two.
         vault: values for its tools.
@@ -49,6 +50,7 @@ class AgentConfig:
     services: str
     parent_id: str | None = None
     parent: Ref | None = None
+    depth: int = 0
     defaults: dict[str, Any] = field(default_factory=dict)
     options: dict[str, Any] = field(default_factory=dict)
     vault: dict[str, Any] = field(default_factory=dict)

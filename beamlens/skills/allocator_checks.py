@@ -21,7 +21,7 @@ return {verdict = state.verdict, why = state.why, rss_mb = state.rss_mb,
 
 _SITES: Final = """
 local found = allocator_sites(2)
-if not found then return {named = false} end
+if not found or not found.growing then return {named = false} end
 for _, each in ipairs(found.growing) do
   if each.owner == "application" or each.owner == "library" then
     return {named = true, at = each.at, blocks = each.blocks, kb = each.kb, seconds = found.seconds,

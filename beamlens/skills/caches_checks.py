@@ -10,7 +10,8 @@ __all__ = ["CHECKS"]
 
 _NAME_IT: Final = """
 local found = caches_info(check.key)
-if not found then
+if not found or not found.path then
+  found = nil
   for _, each in ipairs(caches_growing(50).growing) do
     if each.path == check.key then found = each; found.growing = true; found.newest = {} end
   end
@@ -25,7 +26,7 @@ return {growing = found.growing and not found.bound, items = found.items, change
 
 _LOOK_EVERYWHERE: Final = """
 local found = caches_anywhere(3, 5)
-if not found then return {growing = false} end
+if not found or not found.growing then return {growing = false} end
 for _, each in ipairs(found.growing) do
   local rooted = each.root ~= "reference cycle" and each.root ~= "not found"
   if rooted and not each.bound and each.items >= 500 and each.change >= 10 then

@@ -72,6 +72,7 @@ class Changes(Skill):
             "changes_log_levels": self.log_levels,
             "changes_runtime": self.runtime,
             "changes_workers": self.workers,
+            "changes_traffic": self.traffic,
         }
 
     def snapshot(self) -> dict[str, Any]:
@@ -94,15 +95,18 @@ class Changes(Skill):
                 "started_total": siblings.started,
                 "odd": odd_ones(siblings.rows),
             },
+            "traffic": _shortened(watch.mix.compared()),
             "collector": watch.snapshot(),
         }
-        data["missing"] = self._missing(last, data["collector"])
+        data["missing"] = self._missing(last, data["collector"], data["traffic"])
         data["cost_ms"] = round((time.perf_counter() - began) * 1e3, 3)
         return data
 
     @staticmethod
-    def _missing(last: Mapping[str, Any], collector: Mapping[str, Any]) -> list[str]:
+    def _missing(last: Mapping[str, Any], collector: Mapping[str, Any], traffic: Mapping[str, Any]) -> list[str]:
         missing = []
+        if traffic["requests_last_minute"] is None:
+            missing.append("traffic: the skill http counts no requests; wrap the web application for it")
         if not last["known"]:
             missing.append(f"since_last_start: {last['problem'] or 'no earlier life of this program is known'}")
         if not collector["running"]:
@@ -146,3 +150,12 @@ class Changes(Skill):
         self._watch.siblings.look()
         found = self._watch.siblings.rows
         return {"workers": found[:50], "total": len(found), "odd": odd_ones(found)}
+
+    def traffic(self) -> dict[str, Any]:
+        """Return what part of the requests each route has now, and had before."""
+        self._watch.look()
+        return self._watch.mix.compared()
+
+
+def _shortened(traffic: dict[str, Any]) -> dict[str, Any]:
+    return {**traffic, "routes": traffic["routes"][:5]}

@@ -71,6 +71,18 @@ CHECKS: Final = (
         remedy="Start the program again once all files are in place.",
     ),
     Check(
+        name="other_traffic",
+        when=Threshold("traffic.shift", ">=", 0.4),
+        drill="return changes_traffic().routes[1] or {}",
+        severity="info",
+        observation=(
+            "Other requests come than before: {drill.key} is a part of {drill.part} of those of the last minute and "
+            "was {drill.part_before} (shift of the whole: {value})"
+        ),
+        context="{traffic.requests_last_minute} requests in the last minute, {traffic.requests_before} before",
+        entities=("{drill.key}",),
+    ),
+    Check(
         name="odd_worker",
         when=Threshold("workers.odd.*.value", ">", 0),
         severity="warning",

@@ -14,6 +14,7 @@ workers of the same program.
 What to look for:
 - A change shortly before a trouble began may have caused it. Say when it was; a change alone is no fault.
 - `since_last_start`: what was different when the program was started, as after a deployment.
+- `traffic.shift`: other requests come than before; new load is no fault of the program.
 - `workers.odd`: one worker that has several times as much of something as its siblings.
 Values of settings and of the environment are never known here, only that they changed. Names that change again and
 again are counters and are left out (`moving`).
@@ -60,6 +61,15 @@ return changes_log_levels().levels.root
 
 ```lua
 return changes_runtime().runtime.gc
+```
+
+### changes_traffic()
+What part of the requests each route had in the last minute and in the quarter of an hour before: `known`,
+`requests_last_minute`, `requests_before`, `shift` (0: nothing changed; 1: entirely other routes are asked), `routes`,
+the most changed first: rows of `key`, `part`, `part_before`, `change`. Nil where the skill http counts no requests.
+
+```lua
+return changes_traffic().shift
 ```
 
 ### changes_workers()

@@ -10,7 +10,7 @@ __all__ = ["CHECKS"]
 
 _WHO_HOLDS: Final = """
 local found = gc_holders(check.key, 8)
-if not found then return {kept = false, garbage = false} end
+if not found or not found.paths then return {kept = false, garbage = false} end
 local kept, by_root, most = nil, {}, 0
 for _, each in ipairs(found.paths) do
   if not each.bound and each.root ~= "reference cycle" and each.root ~= "not found" then

@@ -10,7 +10,8 @@ __all__ = ["CHECKS"]
 
 _NAME_USER: Final = """
 local found = system_top_processes(1, "cpu").processes[1] or {}
-return {name = found.name or "unknown", cpu_percent = found.cpu_percent or 0, observed = found.observed or false}
+local used = found.cpu_percent or 0
+return {name = found.name or "unknown", cpu_percent = used, taken = not found.observed and used >= 60}
 """
 
 _DISK: Final = ("{disks.*.name}",)
@@ -84,7 +85,7 @@ CHECKS: Final = (
             Threshold("process.cpu_percent", "<", {"path": "cpu.cores", "factor": 40.0}),
         ),
         drill=_NAME_USER,
-        confirm=Threshold("observed", "==", False),
+        confirm=Threshold("taken", "==", True),
         severity="info",
         observation=(
             "The application's threads were ready and had no processor for {rate:.2f} s in each second; the machine is "

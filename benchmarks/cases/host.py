@@ -1,7 +1,7 @@
 """Serve one application on uvicorn, with BeamLens beside it, in a process of its own.
 
 `python -m benchmarks.cases.host MODULE:FUNCTION [OPERATORS]` prints its port; then it answers lines of JSON:
-`investigate` gives an outcome as plain data. All skills work that need no configuration, and `sql`.
+`investigate` gives an outcome as plain data. All skills work that need no configuration, and `http` and `sql`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any
 import uvicorn
 
 from beamlens.skills.catalog import default_names
+from beamlens.skills.http import wrap
 from beamlens.supervisor import Beamlens
 from benchmarks.programs import answer_lines, say
 
@@ -28,13 +29,13 @@ def main() -> None:
     """Serve until the input ends."""
     logging.basicConfig(stream=open(os.devnull, "w"), format="%(asctime)s %(name)s %(levelname)s %(message)s")  # noqa: SIM115
     module, _, function = sys.argv[1].partition(":")
-    operators = sys.argv[2].split(",") if len(sys.argv) > 2 else sorted({*default_names(), "sql"})
+    operators = sys.argv[2].split(",") if len(sys.argv) > 2 else sorted({*default_names(), "http", "sql"})
     library = importlib.import_module(module)
     lens = Beamlens.start(operators=operators, provider="rules", transcripts=False, control=False)
     app = getattr(library, function)()
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off"))
+    server = uvicorn.Server(uvicorn.Config(wrap(app), log_level="warning", access_log=False, lifespan="off"))
 
     def investigate(reason: str, deadline: float) -> Mapping[str, Any]:
         return {"outcome": lens.run(reason, deadline=deadline).to_dict()}

@@ -47,7 +47,7 @@ CASES: Final = (
     Case("vm", "waiting:busy_pool"),
     Case("vm", "memory:ring_of_history", rate=200),
     Case("gc", "memory:linked_sessions", ("memory_leak", "cache_growth"), ("Session", "Visits"), 200),
-    Case("gc", "memory:cycles_never_collected", ("memory_leak", "gc_pressure"), ("Node", "collector"), 100),
+    Case("gc", "memory:cycles_never_collected", ("memory_leak", "gc_pressure", "config_change"), ("Node", "collector", "gc"), 100),
     Case("gc", "memory:sessions_that_end", rate=200),
     Case("gc", "memory:busy_cycles", rate=100),
     Case("caches", "memory:endless_cache", ("cache_growth",), ("site.pages", "Pages"), 200),
@@ -80,4 +80,25 @@ CASES: Final = (
     Case("sql", "databases:customers_joined", rate=60),
     Case("sql", "databases:busy_pool_of_connections", rate=40),
     Case("sql", "databases:transactions_ended", rate=50),
+    Case("http", "traffic:backend_failing", ("errors",), ("/{number:int}",)),
+    Case(
+        "http", "traffic:requests_never_answered", ("slow_requests", "overload"), ("_wait_for_approval", "traffic.py")
+    ),
+    Case("http", "traffic:missing_pages"),
+    Case("http", "traffic:steady_slow_route", rate=50),
+    Case("outbound", "traffic:partner_slow", ("slow_dependency",), ("127.0.0.1",), 50, 25),
+    Case("outbound", "traffic:partner_hangs", ("slow_dependency",), ("127.0.0.1",), 50, 25),
+    Case("outbound", "traffic:busy_partner", rate=50),
+    Case("outbound", "traffic:steady_partner", rate=50),
+    Case("overload", "traffic:queue_without_bound", ("overload", "queue_growth"), ("_orders", "_fulfil", "traffic.py")),
+    Case("overload", "traffic:pool_too_small", ("overload", "queue_growth"), ("resize", "traffic.py")),
+    Case("overload", "traffic:busy_queue"),
+    Case("logger", "traffic:error_for_each", ("errors", "log_storm"), ("traffic.py", "shop.orders")),
+    Case("logger", "traffic:warning_for_each", ("log_storm",), ("traffic.py", "shop.orders")),
+    Case("logger", "traffic:busy_log"),
+    Case(
+        "vm_events", "traffic:regular_expression", ("gil_contention", "loop_blocked"), ("traffic.py", "_is_address"), 50
+    ),
+    Case("vm_events", "traffic:collecting_by_hand", ("gc_pressure",), ("collection", "collector"), 50),
+    Case("vm_events", "traffic:hashing_in_threads", rate=50),
 )

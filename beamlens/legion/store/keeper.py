@@ -118,9 +118,9 @@ class StoreKeeper(pykka.ThreadingActor):
     def on_stop(self) -> None:
         """Give this program's agents up where it ends, and close what it opened."""
         if self._leaving:
-            self._store.release_all(self._owner)
+            self._quietly(lambda: self._store.release_all(self._owner), "the claims could not be given up; they end")
         if self._store is not self._given:
-            self._store.close()
+            self._quietly(self._store.close, "the store could not be closed")
 
     def on_failure(self, *_: Any) -> None:
         """Close what it opened; the next one opens it again."""
@@ -148,10 +148,14 @@ class StoreKeeper(pykka.ThreadingActor):
             return None
 
     def _renew(self) -> None:
+        # Tried again before the claims end.
+        self._quietly(lambda: self._store.renew(self._owner, self._lease), "the claims could not be renewed")
+
+    def _quietly(self, function: Callable[[], None], text: str) -> None:
         try:
-            self._store.renew(self._owner, self._lease)
-        except Exception:  # tried again before the claims end
-            logger.exception("the claims of this program could not be renewed")
+            function()
+        except Exception:  # a store that fails must not keep the tree from stopping, nor end the keeper
+            logger.exception("%s", text)
 
     def _later(self) -> None:
         send_after(self.actor_ref, self._lease / 3, _RENEW)

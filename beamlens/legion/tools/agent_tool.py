@@ -21,6 +21,7 @@ __all__ = ["AgentTool"]
 _START_SECONDS: Final = 60.0
 _STOP_SECONDS: Final = 10.0
 _LIVES: Final = 3
+_DEEPEST: Final = 4  # an agent that may start its own kind would else start them without end
 
 
 class AgentTool:
@@ -137,6 +138,8 @@ def _start(here: Office, address: str) -> tuple[str, Ref]:
     if len(here.sub_agents) >= here.max_sub_agents:
         raise ToolError(f"there are {len(here.sub_agents)} agents already; stop one first")
     mine = here.config
+    if mine.depth >= _DEEPEST:
+        raise ToolError(f"there are {_DEEPEST} agents above this one already; it has to do the work itself")
     agent_id = new_trace_id()
     inherited = {key: value for key, value in mine.options.items() if key == "rate_limit"}
     config = AgentConfig(
@@ -146,6 +149,7 @@ def _start(here: Office, address: str) -> tuple[str, Ref]:
         services=mine.services,
         parent_id=mine.agent_id,
         parent=here.ref,
+        depth=mine.depth + 1,
         defaults={**mine.defaults, **inherited},
         vault=mine.vault,
         secrets=mine.secrets,

@@ -7,12 +7,15 @@ left on.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 import threading
 import time
 import tracemalloc
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from beamlens.errors import SkillError
@@ -116,10 +119,23 @@ class SiteTracer:
 
 
 def _load() -> float:
-    """Return the part of a core that the process uses, over a moment."""
-    began, used = time.monotonic(), time.process_time()
+    """Return the part of a core that the process uses, or would use if it got a processor, over a moment."""
+    began, used = time.monotonic(), _wanted_seconds()
     time.sleep(_LOAD_SECONDS)
-    return (time.process_time() - used) / (time.monotonic() - began)
+    return (_wanted_seconds() - used) / (time.monotonic() - began)
+
+
+def _wanted_seconds() -> float:
+    """Return the processor time that the threads have used, and that for which they waited for a processor."""
+    total = 0
+    try:
+        for task in os.listdir("/proc/self/task"):
+            with contextlib.suppress(OSError):  # a thread that ended meanwhile
+                ran, waited, *_ = Path(f"/proc/self/task/{task}/schedstat").read_text().split()
+                total += int(ran) + int(waited)
+    except (OSError, ValueError):
+        return time.process_time()
+    return total / 1e9 if total else time.process_time()
 
 
 def _traces() -> int:

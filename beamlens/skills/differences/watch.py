@@ -13,6 +13,7 @@ from beamlens.skills.differences.collecting import OBSERVED
 from beamlens.skills.differences.facts import Difference, differences
 from beamlens.skills.differences.lives import Lives
 from beamlens.skills.differences.siblings import Siblings
+from beamlens.skills.differences.traffic_mix import TrafficMix
 
 __all__ = ["Watch"]
 
@@ -35,6 +36,7 @@ class Watch:
     def __init__(self, file: Path | None) -> None:
         self._lives = Lives(file)
         self.siblings = Siblings()
+        self.mix = TrafficMix()
         self._salt = self._lives.salt
         self._baseline: dict[str, dict[str, str]] = {}
         self._now: dict[str, dict[str, str]] = {}
@@ -88,6 +90,7 @@ class Watch:
         """Compare once more, on the calling thread."""
         with self._lock:
             now = time.monotonic()
+            self.mix.look()
             seldom = now >= self._next_seldom
             if seldom:
                 self._next_seldom = now + _SELDOM

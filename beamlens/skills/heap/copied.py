@@ -193,7 +193,7 @@ def _live(work: Callable[[Send], None], write: int, seconds: float) -> NoReturn:
 def _step_back() -> None:
     """Let everybody else go first, for the processor and for memory, and leave no core file."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    os.nice(19)
+    os.nice(5)
     try:
         file = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
     except OSError:

@@ -29,3 +29,13 @@ class Broken(legion.Agent):
 
     def system_prompt(self) -> str:
         raise RuntimeError("the prompt cannot be built")
+
+
+class Recursor(legion.Agent):
+    """You have your own kind work."""
+
+    def tools(self) -> Sequence[Any]:
+        return [legion.AgentTool]
+
+    def tool_config(self, tool: Any) -> Mapping[str, Any]:
+        return {"agents": [Recursor]}

@@ -15,7 +15,7 @@ from supervision.testing import wait_until
 from tests.beamlens.legion.agents import Clerk, Worker
 from tests.beamlens.legion.caller import Caller
 from tests.beamlens.legion.conftest import Told, Tree, reply
-from tests.beamlens.legion.team import Lead
+from tests.beamlens.legion.team import Lead, Recursor
 
 ASK = "return HumanTool.ask('May I?')"
 
@@ -132,6 +132,13 @@ def test_not_more_than_so_many_sub_agents(start: Tree) -> None:
     code = "for i = 1, 3 do AgentTool.start('Clerk') end return {pcall(AgentTool.start, 'Clerk')}"
     result = start({"legion:Lead": [reply("eval_and_complete", code)]}).execute(Lead, "?")
     assert "there are 3 agents already" in result.value[1]
+
+
+def test_agents_that_start_their_own_kind_come_to_an_end(start: Tree, told: Told) -> None:
+    code = "local ok, found = pcall(AgentTool.call, 'Recursor', 'x') return ok and found.value or found"
+    step = {"tool": "reply", "arguments": {"action": "eval_and_complete", "code": code}, "repeat": "forever"}
+    assert "there are 4 agents above this one" in start([step]).execute(Recursor, "?").value
+    assert told.names().count("agent.started") == 5
 
 
 def test_a_pipeline_of_agents(start: Tree) -> None:

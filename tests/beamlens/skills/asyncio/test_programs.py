@@ -50,8 +50,12 @@ def test_a_block_is_named_by_its_line_with_its_true_length(name: str, function: 
         pairs = zip(reversed(blocks), true, strict=False)
         errors = [abs(block["ms"] - length) / length for block, length in pairs]
         assert sorted(errors)[len(errors) // 2] <= 0.1, (blocks, true)
-        assert blocks[0]["func"] == function
-        assert blocks[0]["whole_process"] == (name in ("in_c", "pattern"))
+        # Where C code holds the interpreter lock there is one look, at its end; it may come a moment too late.
+        named = [block for block in blocks if block["func"] is not None]
+        assert {block["func"] for block in named} == {function}
+        assert 2 * len(named) >= len(blocks)
+        whole = sum(block["whole_process"] for block in named)
+        assert 2 * whole > len(named) if name in ("in_c", "pattern") else whole == 0, blocks
 
 
 @pytest.mark.parametrize(

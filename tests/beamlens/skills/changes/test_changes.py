@@ -21,7 +21,9 @@ from beamlens.skills.changes_checks import CHECKS
 from beamlens.skills.differences.facts import differences, fingerprint
 from beamlens.skills.differences.lives import Lives
 from beamlens.skills.differences.siblings import odd_ones
+from beamlens.skills.differences.traffic_mix import TrafficMix, counts_of_http
 from beamlens.skills.exception import Exceptions
+from beamlens.skills.web.traffic import traffic
 from supervision.testing import wait_until
 from tests.beamlens.skills.changes import app_settings
 from tests.beamlens.skills.judged import Judge
@@ -154,6 +156,55 @@ def test_tracing_that_is_left_on_is_a_finding_after_a_while_and_before_is_not(sk
 def test_wrong_arguments_are_refused_with_what_is_expected(name: str, arguments: tuple[Any, ...]) -> None:
     with pytest.raises(SkillError, match=f"{name}: .* expected"):
         Changes(directory=False).callbacks()[name](*arguments)
+
+
+# -- traffic ------------------------------------------------------------------------------------------
+
+
+def _mix(levels: list[dict[str, int] | None]) -> TrafficMix:
+    """Return what is known after counters that were looked at every ten seconds."""
+    now = [0.0]
+    given = iter(levels)
+    mix = TrafficMix(lambda: next(given), lambda: now[0])
+    for _ in levels:
+        mix.look()
+        now[0] += 10.0
+    return mix
+
+
+def test_a_route_that_takes_over_is_told_with_its_parts() -> None:
+    before = [{"GET /items": 50 * n, "GET /health": 10 * n} for n in range(30)]
+    after = [{"GET /items": 1450 + n, "GET /health": 290 + 10 * n, "POST /import": 60 * n} for n in range(1, 8)]
+    found = _mix([*before, *after]).compared()
+    assert found["known"]
+    assert found["shift"] > 0.7
+    assert found["routes"][0]["key"] in ("POST /import", "GET /items")
+    assert {row["key"]: row["part_before"] for row in found["routes"]}["POST /import"] < 0.05
+
+
+def test_more_of_the_same_traffic_is_no_shift() -> None:
+    before = [{"GET /items": 50 * n, "GET /health": 10 * n} for n in range(30)]
+    after = [{"GET /items": 1450 + 500 * n, "GET /health": 290 + 100 * n} for n in range(1, 8)]
+    assert _mix([*before, *after]).compared()["shift"] < 0.01
+
+
+@pytest.mark.parametrize("levels", [[None, None], [], [{"a": 1}] * 3, [{"a": n} for n in range(40)]])
+def test_too_little_traffic_or_none_is_not_judged(levels: list[dict[str, int] | None]) -> None:
+    found = _mix(levels).compared()
+    assert (found["known"], found["shift"], found["routes"]) == (False, None, [])
+
+
+def test_it_reads_what_the_skill_http_counts(skill: Changes) -> None:
+    traffic.begin_watching()
+    try:
+        for _ in range(3):
+            traffic.end(traffic.begin("http", "GET", lambda: "GET /items"))
+        assert counts_of_http() is not None
+        assert sum((counts_of_http() or {}).values()) == 3
+    finally:
+        traffic.end_watching()
+    assert counts_of_http() is None
+    assert any(each.startswith("traffic:") for each in skill.snapshot()["missing"])
 
 
 # -- lives --------------------------------------------------------------------------------------------

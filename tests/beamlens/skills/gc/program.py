@@ -47,7 +47,7 @@ LONG_LIVED: list[list[int]] = []
 def keep_sessions() -> None:
     number = 0
     while not ENDED.wait(0.02):
-        for _ in range(20):
+        for _ in range(8):
             number += 1
             REGISTRY.open.append(Session(number))
 
@@ -65,7 +65,7 @@ def make_cycles_without_a_collector() -> None:
 
 def make_cycles() -> None:
     while not ENDED.wait(0.02):
-        for _ in range(50):
+        for _ in range(10):
             Request()
 
 
@@ -77,7 +77,7 @@ def save_all() -> None:
 def fill_a_cache_with_a_bound() -> None:
     number = 0
     while not ENDED.wait(0.02):
-        for _ in range(20):
+        for _ in range(8):
             number += 1
             CACHE.entries[f"secret-token-{number}"] = Session(number)
 

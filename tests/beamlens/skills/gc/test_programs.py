@@ -56,7 +56,9 @@ def test_a_debug_flag_that_saves_everything_is_named(programs: dict[str, Watched
 
 
 def test_full_collections_of_a_large_heap_are_named_with_what_is_in_it(programs: dict[str, Watched]) -> None:
-    observation, context, *_, largest = programs["collecting"].found("gc_pauses", timeout=90)
+    program = programs["collecting"]
+    wait_until(lambda: program.call("gc_types", 1)["types"][0]["type"] == "list", timeout=90, interval=0.5)
+    observation, context, *_, largest = program.found("gc_pauses", timeout=90)
     assert "generation 2" in observation
     assert largest == "list"
     assert "collect_for_each_request" in context

@@ -94,3 +94,32 @@ def busy_and_well(ended: threading.Event) -> None:
             place(number)
         if number % 100 == 0:
             logger.warning("item %d is nearly sold out", number)
+
+
+def serve_with_uvicorn(ended: threading.Event) -> None:
+    """Be a real ASGI server, with the logging that it configures itself: its loggers do not propagate."""
+    import socket
+    import urllib.request
+
+    import uvicorn
+    from starlette.applications import Starlette
+    from starlette.requests import Request
+    from starlette.responses import PlainTextResponse
+    from starlette.routing import Route
+
+    async def fails(_: Request) -> PlainTextResponse:
+        raise LookupError("no such item: hunter2secret")
+
+    app = Starlette(routes=[Route("/", lambda _: PlainTextResponse("well")), Route("/fails", fails)])
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        server = uvicorn.Server(uvicorn.Config(app))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        while not ended.wait(0.01):
+            for path in ("/", "/fails"):
+                try:
+                    urllib.request.urlopen(f"http://127.0.0.1:{listening.getsockname()[1]}{path}", timeout=5).read()
+                except OSError:
+                    continue
+        server.should_exit = True
+        thread.join(20)

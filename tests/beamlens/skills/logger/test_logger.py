@@ -15,10 +15,12 @@ from typing import Any
 import pytest
 
 from beamlens.errors import SkillError
+from beamlens.redact import Redactor
 from beamlens.skills.logger import Logger
 from beamlens.skills.logger_checks import CHECKS
 from beamlens.skills.records.entry import Entry, entry_of, level_name, pattern_of
 from beamlens.skills.records.store import RecordStore
+from beamlens.testing import SkillHarness
 from supervision.testing import wait_until
 from tests.beamlens.skills.judged import Judge, Served
 from tests.beamlens.skills.sound import assert_sound
@@ -168,6 +170,23 @@ def test_a_pattern_cannot_keep_the_application_busy(skill: Logger, shop: logging
     assert time.thread_time() - began < 0.5
 
 
+def test_secrets_in_messages_are_taken_out_before_they_leave(shop: logging.Logger) -> None:
+    secrets = [
+        "hunter2secret",
+        "sk-ant-api03-abcdefghijklmnopqrstuv",
+        "AKIAIOSFODNN7EXAMPLE",
+        "eyJhbGciOiJIUzI1NiJ9.e30.abc",
+    ]
+    with SkillHarness(Logger, redact=Redactor().redact) as harness:
+        shop.error("connecting to postgres://shop:%s@db/shop", secrets[0])
+        shop.error("token=%s", secrets[1])
+        shop.error("key %s used", secrets[2])
+        shop.error("Authorization: Bearer %s", secrets[3])
+        said = [harness.call(name) for name in ("logger_recent", "logger_errors", "logger_groups")]
+        assert len(said[0]["records"]) == 4
+        assert [secret for secret in secrets if secret in json.dumps([*said, harness.snapshot()])] == []
+
+
 # -- programs -----------------------------------------------------------------------------------------
 
 
@@ -188,6 +207,16 @@ def test_errors_of_a_logger_that_does_not_propagate_are_named() -> None:
         observation, context, *_ = _judge(program).wait_for("repeated_error")
         assert "refused at" in observation
         assert "Invalid HTTP request received." in context
+
+
+def test_a_real_asgi_server_s_errors_and_accesses_are_heard() -> None:
+    with Served(_LOGGER, f"{_PROGRAMS}:serve_with_uvicorn") as program:
+        observation, context, *_, exception = _judge(program).wait_for("repeated_exception", timeout=60)
+        assert "LookupError" in observation
+        assert exception == "LookupError"
+        assert "uvicorn.error" in context
+        assert program.call("logger_by_module", "uvicorn.access", 1)["records"][0]["level"] == "info"
+        assert "hunter2" not in json.dumps(program.call("logger_groups", 50))
 
 
 def test_a_storm_of_warnings_is_named() -> None:

@@ -162,7 +162,9 @@ def test_a_busy_but_healthy_machine_is_no_finding() -> None:
     with subprocess.Popen([sys.executable, "-c", code]) as busy:
         try:
             judge = _judge(System(), busy.pid)
-            assert [name for name in judge.alarms(6) if name != "io_pressure"] == []
+            # That others take the machine's processors, as other tests may, is told as information only.
+            harmless = {check.name for check in judge.checks if check.severity == "info"}
+            assert set(judge.alarms(6)) - harmless == set()
         finally:
             busy.kill()
 
