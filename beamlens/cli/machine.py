@@ -22,7 +22,24 @@ def add_commands(app: typer.Typer) -> None:
     app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(
         demo
     )
+    legion = typer.Typer(name="legion", help="Agents that solve tasks by writing code.", no_args_is_help=True)
+    legion.callback()(_legion)
+    legion.command(
+        "demo", add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True}
+    )(legion_demo)
+    app.add_typer(legion)
     app.command(name="new-skill")(new_skill)
+
+
+def _legion() -> None:
+    """Agents that solve tasks by writing code."""
+
+
+def legion_demo(context: typer.Context) -> int:
+    """Watch an agent solve a task, killed in the middle of it; see beamlens legion demo --help."""
+    from beamlens.legion import demo as legions
+
+    return int(legions.main(list(context.args)) or 0)
 
 
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> int:
