@@ -69,10 +69,10 @@ return caches_functions(5).caches
 Who keeps a container (a path as in `caches_list`) or objects of a class (`shop.models.Session`; 5 of them) alive:
 `paths`, the most frequent first, rows of `path`, `objects`, `root` (`module global`, `class attribute`, `task`, `event
 loop`, `thread`, `context variable`, `lru_cache`, `frame local`, `reference cycle`, `outside Python`, `not found`),
-`root_name`, `root_at`, `steps`, `holders` (types on the way), `bound`. `asked`, `kept`, `kept_without_bound`, `garbage`
-count the objects. `how` it was looked: `in a copy of the process`, or `in place` where none can be made; `stop_ms` is
-how long the application stood still for it, `seconds` it took; `missing`. `name` as it was understood. Refused where
-that would be too long.
+`root_name`, `root_at`, `steps`, `holders` (types on the way), `bound`, `items`. `asked`, `kept`, `kept_without_bound`,
+`garbage` count the objects. `how` it was looked: `in a copy of the process`, or `in place` where none can be made;
+`stop_ms` is how long the application stood still for it, `seconds` it took; `missing`. `name` as it was understood.
+Refused where that would be too long.
 
 ```lua
 return caches_who_keeps("shop.models.Session").paths[1].path

@@ -9,17 +9,24 @@ from beamlens.skills.checks import Check, Rate, Threshold
 __all__ = ["CHECKS"]
 
 _WHO_HOLDS: Final = """
+local first = gc_holders(check.key, 8)
+if not first or not first.paths then return {kept = false, garbage = false} end
+local before = {}
+for _, each in ipairs(first.paths) do before[each.path] = each.items end
+gc_measure(2)
 local found = gc_holders(check.key, 8)
 if not found or not found.paths then return {kept = false, garbage = false} end
 local kept, by_root, most = nil, {}, 0
+local unknown = {["reference cycle"] = true, ["not found"] = true, ["outside Python"] = true}
 for _, each in ipairs(found.paths) do
-  if not each.bound and each.root ~= "reference cycle" and each.root ~= "not found" then
+  local grows = not each.items or (before[each.path] and each.items > before[each.path])
+  if grows and not each.bound and not unknown[each.root] then
     local root = each.root_name or each.path
     by_root[root] = (by_root[root] or 0) + each.objects
     if by_root[root] > most then kept, most = each, by_root[root] end
   end
 end
-return {kept = kept ~= nil and most * 2 > found.asked,
+return {kept = kept ~= nil and most * 4 >= found.asked,
         garbage = found.asked > 0 and found.garbage * 2 > found.asked,
         path = kept and kept.path or "nothing", root = kept and kept.root or "nothing",
         at = kept and (kept.root_at or kept.root_name) or "nothing", asked = found.asked,

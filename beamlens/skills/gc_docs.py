@@ -76,9 +76,10 @@ Who keeps objects of a `type` alive: `paths`, the most frequent first, rows of `
 where `[...]` stands for a key or an index), `objects` (how many of the samples), `root` (`module global`, `class
 attribute`, `task`, `event loop`, `thread`, `context variable`, `lru_cache`, `frame local`, `reference cycle`, `outside
 Python`, `not found`), `root_name`, `root_at`, `steps`, `holders` (types on the way), `bound` (items that a container
-on the way may have). `asked`, `kept`, `kept_without_bound`, `garbage` count the samples. `how` it was looked: `in a
-copy of the process`, or `in place` where no copy can be made; `stop_ms` is how long the application stood still for it.
-`seconds` it took; `missing`. It is refused where that would be too long. `samples` 1 to 8, default 5.
+on the way may have), `items` of the nearest. `asked`, `kept`, `kept_without_bound`, `garbage` count the samples. `how`
+it was looked: `in a copy of the process`, or `in place` where no copy can be made; `stop_ms` is how long the
+application stood still for it. `seconds` it took; `missing`. It is refused where that would be too long.
+`samples` 1 to 8, default 5.
 
 ```lua
 return gc_holders("shop.models.Session").paths[1].path

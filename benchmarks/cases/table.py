@@ -47,7 +47,13 @@ CASES: Final = (
     Case("vm", "waiting:busy_pool"),
     Case("vm", "memory:ring_of_history", rate=200),
     Case("gc", "memory:linked_sessions", ("memory_leak", "cache_growth"), ("Session", "Visits"), 200),
-    Case("gc", "memory:cycles_never_collected", ("memory_leak", "gc_pressure", "config_change"), ("Node", "collector", "gc"), 100),
+    Case(
+        "gc",
+        "memory:cycles_never_collected",
+        ("memory_leak", "gc_pressure", "config_change"),
+        ("Node", "collector", "gc"),
+        100,
+    ),
     Case("gc", "memory:sessions_that_end", rate=200),
     Case("gc", "memory:busy_cycles", rate=100),
     Case("caches", "memory:endless_cache", ("cache_growth",), ("site.pages", "Pages"), 200),
@@ -80,7 +86,7 @@ CASES: Final = (
     Case("sql", "databases:customers_joined", rate=60),
     Case("sql", "databases:busy_pool_of_connections", rate=40),
     Case("sql", "databases:transactions_ended", rate=50),
-    Case("http", "traffic:backend_failing", ("errors",), ("/{number:int}",)),
+    Case("http", "traffic:backend_failing", ("errors",), ("GET /{number",)),
     Case(
         "http", "traffic:requests_never_answered", ("slow_requests", "overload"), ("_wait_for_approval", "traffic.py")
     ),

@@ -172,6 +172,7 @@ def _summed(paths: Sequence[dict[str, Any]], asked: int) -> dict[str, Any]:
                 "steps": path["steps"],
                 "holders": list(path["holders"]),
                 "bound": path["bound"],
+                "items": path["items"],
             },
         )
         row["objects"] += 1

@@ -49,6 +49,7 @@ class Path:
         steps: how many references there are between the root and the object.
         holders: the types on the way, from the root to the object.
         bound: how many items a container on the way may have, as its owner says; None if nothing is said.
+        items: of the container that is nearest to the object; None if there is none on the way.
     """
 
     text: str
@@ -56,6 +57,7 @@ class Path:
     steps: int
     holders: tuple[str, ...]
     bound: int | None = None
+    items: int | None = None
 
 
 @dataclass(slots=True)
@@ -194,7 +196,8 @@ class Search:
             labels.append(named_edge(objects[at], objects[at + 1], namespace=named, frames=self.copy))
         kinds = tuple([type_name(type(each)) for each in objects[:_SHOWN]])
         text = self.roots.name(root, objects) + "".join(labels)
-        return Path(text[:_LONGEST], root, len(chain) - 1, kinds, bound_on(objects, labels))
+        items = next((_length(objects[at]) for at in range(len(chain) - 2, -1, -1) if labels[at + 1] == "[...]"), None)
+        return Path(text[:_LONGEST], root, len(chain) - 1, kinds, bound_on(objects, labels), items or None)
 
     def _chain(self, number: int, target: int) -> list[int]:
         """Return the shortest way down from an object to a target."""

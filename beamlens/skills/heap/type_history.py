@@ -110,10 +110,12 @@ class TypeHistory:
         Args:
             limit: how many at most.
         """
-        rows = [row for name in self._grown() if (row := self._row(name)) and row["steady"]]
+        grown = self._grown()
+        # Each object has some containers of its own: where there are more of a class, these are no news.
+        names = [name for name in grown if name not in _CONTAINERS] or grown
+        rows = [row for name in names if (row := self._row(name)) and row["steady"]]
         rows = [row for row in rows if row["change"] >= _LEAST_CHANGE and _ratio(row) >= _LEAST_RATIO]
-        classes = [row for row in rows if row["type"] not in _CONTAINERS]
-        return sorted(classes or rows, key=lambda row: -row["per_minute"])[:limit]
+        return sorted(rows, key=lambda row: -row["per_minute"])[:limit]
 
     def _grown(self) -> list[str]:
         """Return the types that there are more of than at first: only these are worth a closer look."""

@@ -29,10 +29,15 @@ return most
 
 _FAULT: Final = """
 local worst = http_errors(1)[1]
-if worst == nil then
-  return {exception = "none that reached the server", at = "an unknown line", route = "some route"}
+if worst ~= nil then
+  return {exception = worst.exception, at = worst.at or "an unknown line", route = worst.route, count = worst.count}
 end
-return {exception = worst.exception, at = worst.at or "an unknown line", route = worst.route, count = worst.count}
+local most
+for _, each in ipairs(http_routes(50)) do
+  if each.errors > 0 and (most == nil or each.errors > most.errors) then most = each end
+end
+return {exception = "an answer with a status of 500 or more, without an exception", at = "no line that is known",
+        route = most and most.name or "a route that is not known", count = most and most.errors or 0}
 """
 
 CHECKS: Final = (
@@ -103,11 +108,13 @@ CHECKS: Final = (
         when=Rate("errors_5xx", 0.05, of="requests", least_count=5),
         drill=_FAULT,
         severity="critical",
-        observation="{change} requests failed within {seconds:.0f} s, a part of {rate} of all",
-        context="Most often {drill.exception} at {drill.at}, of {drill.route}",
+        observation=(
+            "{change} requests failed within {seconds:.0f} s, a part of {rate:.3f} of all, most of them {drill.route}"
+        ),
+        context="Most often {drill.exception}, at {drill.at}",
         cause="errors",
         entities=("{drill.route}", "{drill.at}", "{drill.exception}"),
-        remedy="Look at {drill.exception}, raised at {drill.at}.",
+        remedy="Look at what {drill.route} does: {drill.exception}, at {drill.at}.",
     ),
 )
 """The checks, the most telling first."""

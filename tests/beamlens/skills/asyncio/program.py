@@ -38,7 +38,7 @@ def blocks_in_c() -> None:
 
 
 def blocks_in_a_pattern() -> None:
-    re.match(r"(a+)+$", "a" * 25 + "b")
+    re.match(r"(a+)+$", "a" * 23 + "b")
 
 
 async def _block_again_and_again(block: Callable[[], None]) -> None:

@@ -46,9 +46,8 @@ def test_a_block_is_named_by_its_line_with_its_true_length(name: str, function: 
         assert place.startswith(f"{_FILE}:")
         assert calls is None or calls in observation
         blocks, true = _finished_blocks(program, 3), program.call("true_lengths")
-        # Newest first; both lists may differ by the one that ended in between.
-        pairs = zip(reversed(blocks), true, strict=False)
-        errors = [abs(block["ms"] - length) / length for block, length in pairs]
+        # A machine that is busy otherwise adds blocks of its own, so each length is looked for among all.
+        errors = [min(abs(block["ms"] - length) / length for block in blocks) for length in true[: len(blocks)]]
         assert sorted(errors)[len(errors) // 2] <= 0.1, (blocks, true)
         # Where C code holds the interpreter lock there is one look, at its end; it may come a moment too late.
         named = [block for block in blocks if block["func"] is not None]

@@ -109,7 +109,7 @@ def _keep_busy(pool: ThreadPoolExecutor, job: Callable[[], object]) -> None:
 
 
 def compute_much() -> None:
-    _keep_busy(ThreadPoolExecutor(2, thread_name_prefix="computer"), lambda: sum(range(200_000)))
+    _keep_busy(ThreadPoolExecutor(1, thread_name_prefix="computer"), lambda: sum(range(200_000)))
 
 
 def work_off_a_batch() -> None:
@@ -121,7 +121,7 @@ def work_off_a_batch() -> None:
 
 
 def burst() -> None:
-    for _ in range(60):
+    for _ in range(20):
         BURSTS.put(1)
 
 
