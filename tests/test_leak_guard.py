@@ -18,6 +18,7 @@ import pytest
 
 from supervision import telemetry
 from supervision.leak_guard import LeakError, LeakGuard, Resource, kill, resources
+from supervision.process import application
 from supervision.testing import wait_until
 
 ROOT = Path(__file__).parent.parent
@@ -90,6 +91,12 @@ def a_handler() -> Iterator[str]:
         yield "'left' on ('test', 'left')"
     finally:
         telemetry.detach("left")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_runs() -> None:
+    """End what earlier tests left to the runtime, which comes and goes by itself."""
+    application.shutdown()
 
 
 LEAKS = [

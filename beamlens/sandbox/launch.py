@@ -162,7 +162,8 @@ def _connect(address: str, settings: bytes) -> Child:
         _, uid, _ = _CREDENTIALS.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
         if uid != os.geteuid():
             raise SpawnError(f"the sandbox server at {address} belongs to user {uid}, not to {os.geteuid()}")
-        connection.sendall(settings)
+        with contextlib.suppress(BrokenPipeError):  # a server that has no room says so, and closes before it reads
+            connection.sendall(settings)
         data, descriptors = _receive_descriptors(connection)
         if len(descriptors) == 2:
             process = _Forked(*descriptors)

@@ -47,7 +47,7 @@ _ALIASES: Final[dict[str, str]] = {
     "supervisor": "sup",
 }
 
-_CONFIGURED: Final = frozenset(["http", "sql"])
+_CONFIGURED: Final = frozenset(["http"])
 """Those that see nothing before the application was told of them."""
 
 

@@ -97,8 +97,8 @@ return {cpu = p.cpu_percent, hottest = p.functions[1]}
 
 ### vm_loops()
 The event loops: as in the snapshot, and `recent_blocks`, the last 20, newest first: `ms`, `over`, `ago_seconds`, `at`,
-`func`, `doing` (what the line calls), `looks`, `looks_at_this_line`. A block in which C code never lets go of the
-interpreter lock has no `at`.
+`func`, `doing` (what the line calls), `looks`, `looks_at_this_line`, `starved_ms` (the thread only waited for a
+processor). A block in which C code never lets go of the interpreter lock has no `at`.
 
 ```lua
 return vm_loops().recent_blocks[1]

@@ -33,7 +33,8 @@ for _, l in ipairs(asyncio_loops()) do print(l.name, l.lag_ms_p95, l.blocked_ms)
 
 ### asyncio_blocks(limit)
 The last blocks of all loops, newest first: `ms` (exact to 25), `over`, `at`, `func`, `doing` (what the line calls),
-`looks`, `looks_at_this_line`, `ago_seconds`, `whole_process`. `limit` 1 to 50, default 20.
+`looks`, `looks_at_this_line`, `ago_seconds`, `whole_process`, `starved_ms` (the thread only waited for a processor).
+`limit` 1 to 50, default 20.
 
 ```lua
 local b = asyncio_blocks(1)[1]

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from beamlens.skills.eventloop.beats import INTERVAL, Beat
 from beamlens.skills.interpreter.loops import Block, blocking_place, loop_of, usual_place
+from beamlens.skills.interpreter.procfs import thread_delay_seconds
 from beamlens.skills.interpreter.with_locks import called_name
 from beamlens.skills.waits.ticker import Look
 
@@ -41,7 +42,14 @@ class _LoopBlock(Block):
 class _Watched:
     """Hold what is known of one loop."""
 
-    def __init__(self, loop: Any, ident: int, stamp: Callable[[int], None] | None, free: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        loop: Any,
+        ident: int,
+        native_id: int | None,
+        stamp: Callable[[int], None] | None,
+        free: Callable[[], None],
+    ) -> None:
         self.beat = Beat(loop, stamp)
         self.kind = f"{type(loop).__module__}.{type(loop).__qualname__}"
         self.ident = ident
@@ -49,6 +57,9 @@ class _Watched:
         self.block: _LoopBlock | None = None
         self.block_count = 0
         self.free = free
+        self._native_id = native_id
+        self._delay = self._delay_at_beat = thread_delay_seconds(native_id)
+        self._beaten: float | None = None
         self.beat.begin()
 
     def end(self) -> None:
@@ -58,21 +69,30 @@ class _Watched:
     def look(self, look: Look, frame: FrameType) -> None:
         """Note where the thread stands if the beat is overdue, and the blocks that ended."""
         beat, last = self.beat, self.beat.last
+        before, self._delay = self._delay, thread_delay_seconds(self._native_id)
         if last is None or beat.paused:
             return
         while beat.gaps:
-            self._ended(*beat.gaps.popleft(), late=look.late)
+            self._ended(*beat.gaps.popleft(), look.late)
             last = beat.last or last
+        if last != self._beaten:
+            self._beaten, self._delay_at_beat = last, before
         if not beat.loop.is_running():
             beat.paused, self.block = True, None
         elif look.now - last >= BLOCKED_SECONDS + INTERVAL / 2:
             self._going_on(look, last, frame)
 
+    def _starved(self, seconds: float) -> float:
+        """Return how much of a block the thread waited for a processor: from the look before its beat on."""
+        return min(seconds, max(0.0, self._delay - self._delay_at_beat))
+
     def _going_on(self, look: Look, last: float, frame: FrameType) -> None:
-        block = self.block
+        block, seconds = self.block, look.now - last - INTERVAL / 2
         if block is None:
+            if seconds - self._starved(seconds) < BLOCKED_SECONDS:
+                return
             block = self.block = self._new(last, look.now)
-        block.seconds = look.now - block.began
+        block.seconds, block.starved = look.now - block.began, self._starved(seconds)
         block.held += min(look.late, block.seconds) if look.late >= BLOCKED_SECONDS else 0.0
         place = blocking_place(frame)
         if place is not None:
@@ -83,11 +103,13 @@ class _Watched:
         block = self.block
         self.block = None
         if block is None:
-            if now - last - INTERVAL / 2 < BLOCKED_SECONDS:
+            seconds = now - last - INTERVAL / 2
+            if seconds - self._starved(seconds) < BLOCKED_SECONDS:
                 return
             block = self._new(last, now)
             block.held = late if late >= BLOCKED_SECONDS else 0.0
         block.seconds, block.over = now - block.began, True
+        block.starved = self._starved(block.seconds)
 
     def _new(self, last: float, now: float) -> _LoopBlock:
         began = last + INTERVAL / 2
@@ -99,8 +121,8 @@ class _Watched:
     def snapshot(self, now: float, threads: Mapping[int, threading.Thread]) -> dict[str, Any]:
         """Return how the loop stands, with the lags and blocks of the last minute."""
         lags = [lag * 1e3 for when, lag in list(self.beat.lags) if when >= now - _RECENT]
-        blocks = [block for block in list(self.blocks) if block.began + block.seconds >= now - _RECENT]
-        longest = max(blocks, key=lambda block: block.seconds, default=None)
+        blocks = [block for block in list(self.blocks) if block.counts and block.began + block.seconds >= now - _RECENT]
+        longest = max(blocks, key=lambda block: block.own, default=None)
         going_on, thread, loop = self.block, threads.get(self.ident), self.beat.loop
         span = max(1.0, min(_RECENT, now - self.beat.lags[0][0])) if self.beat.lags else _RECENT
         return {
@@ -110,11 +132,11 @@ class _Watched:
             "lag_ms": round(lags[-1], 2) if lags else None,
             "lag_ms_p50": round(median(lags), 2) if len(lags) >= 4 else None,
             "lag_ms_p95": round(quantiles(lags, n=20)[-1], 2) if len(lags) >= 4 else None,
-            "blocked_ms": round((now - going_on.began) * 1e3, 1) if going_on is not None else 0.0,
+            "blocked_ms": round((now - going_on.began - going_on.starved) * 1e3, 1) if going_on is not None else 0.0,
             "blocked_now": going_on.told(now) if going_on is not None else None,
             "blocks": self.block_count,
             "blocks_last_minute": len(blocks),
-            "blocked_part": round(min(1.0, sum(block.seconds for block in blocks) / span), 3),
+            "blocked_part": round(min(1.0, sum(block.own for block in blocks) / span), 3),
             "longest_block": longest.told(now) if longest is not None else None,
             "usual_place": usual_place(blocks),
             "ready": _length(loop, "_ready"),
@@ -169,7 +191,7 @@ class LoopsWatch:
             if loop is not None and id(loop) not in self._watched:
                 stamping = self._stamp_for(ident, look.threads.get(ident)) if self._stamp_for is not None else None
                 stamp, free = stamping if stamping is not None else (None, _nothing)
-                self._watched[id(loop)] = _Watched(loop, ident, stamp, free)
+                self._watched[id(loop)] = _Watched(loop, ident, look.native_ids.get(ident), stamp, free)
 
     def loops(self) -> list[Any]:
         """Return the loops that are watched."""
@@ -191,7 +213,8 @@ class LoopsWatch:
             limit: how many at most.
         """
         now = time.monotonic()
-        found = [block for watched in list(self._watched.values()) for block in list(watched.blocks)]
+        blocks = (block for watched in list(self._watched.values()) for block in list(watched.blocks))
+        found = [block for block in blocks if block.counts]
         return [block.told(now) for block in sorted(found, key=lambda block: -block.began)[:limit]]
 
 

@@ -6,6 +6,7 @@ callback that notes when it ran. One that is overdue says that the loop is block
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 import weakref
@@ -17,6 +18,7 @@ from types import FrameType
 from typing import Any, Final
 
 from beamlens.skills.interpreter.places import Place, owner_of, place_of, stack_of
+from beamlens.skills.interpreter.procfs import thread_delay_seconds
 from beamlens.skills.interpreter.with_locks import called_name
 
 __all__ = ["BLOCKED_SECONDS", "Block", "LoopWatch", "blocking_place", "loop_of", "usual_place"]
@@ -35,7 +37,11 @@ _RUNNERS: Final = {
     "BaseEventLoop.run_forever": "",
     "BaseEventLoop.run_until_complete": "",
 }
-_LOOP_ITSELF: Final = ("Handle._run", "BaseEventLoop._run_once", "BaseEventLoop.run_forever", "Runner.run")
+_ONE_ROUND: Final = "BaseEventLoop._run_once"
+_LOOP_ITSELF: Final = ("Handle._run", _ONE_ROUND, "BaseEventLoop.run_forever", "Runner.run")
+_ASYNCIO: Final = f"{os.sep}asyncio{os.sep}"
+_NEVER_BLOCK: Final = frozenset({"send", "sendmsg", "sendto", "recv", "recv_into", "recvfrom", "accept"})
+_STARTS_THREAD: Final = ("Condition.wait", "Event.wait", "Thread.start")
 
 
 @dataclass(slots=True)
@@ -46,6 +52,7 @@ class Block:
         began: `time.monotonic()` of the heartbeat that was late.
         seconds: how long so far, or in all.
         over: whether it is over.
+        starved: how much of that the thread was ready to run and got no processor: no line of its own did that.
         places: looks at the stack meanwhile, by the application's innermost line.
         doing: what that line called, as far as it can be told.
     """
@@ -53,14 +60,26 @@ class Block:
     began: float
     seconds: float
     over: bool = False
+    starved: float = 0.0
     places: Counter[Place] = field(default_factory=Counter)
     doing: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def own(self) -> float:
+        """How long it was blocked by what it did itself, in seconds."""
+        return max(0.0, self.seconds - self.starved)
+
+    @property
+    def counts(self) -> bool:
+        """Whether that is long enough to be told of."""
+        return self.own >= BLOCKED_SECONDS
 
     def to_dict(self, now: float) -> dict[str, Any]:
         """Return it as plain data; `ago_seconds` since it began."""
         place = self.places.most_common(1)[0] if self.places else None
         return {
             "ms": round(self.seconds * 1e3, 1),
+            "starved_ms": round(self.starved * 1e3, 1),
             "over": self.over,
             "ago_seconds": round(now - self.began, 1),
             "at": place[0].at if place is not None else None,
@@ -74,11 +93,13 @@ class Block:
 class _Watched:
     """Hold what is known of one loop; the loop itself only weakly."""
 
-    def __init__(self, loop: Any, ident: int) -> None:
+    def __init__(self, loop: Any, ident: int, native_id: int | None) -> None:
         self.loop = weakref.ref(loop)
         self.kind = f"{type(loop).__module__}.{type(loop).__qualname__}"
         self.ident = ident
         self.sent: float | None = None
+        self._native_id = native_id
+        self._delayed = 0.0  # when the heartbeat was sent
         self.lags: deque[tuple[float, float]] = deque(maxlen=_KEPT)
         self.blocks: deque[Block] = deque(maxlen=_BLOCKS)
         self.block: Block | None = None
@@ -91,7 +112,7 @@ class _Watched:
         if loop is None or self.sent is not None:
             return
         arrived = self._arrived
-        self.sent = now
+        self.sent, self._delayed = now, thread_delay_seconds(self._native_id)
         try:
             loop.call_soon_threadsafe(lambda: arrived.append(time.monotonic()))
         except RuntimeError:  # it was closed meanwhile
@@ -105,28 +126,34 @@ class _Watched:
         self.sent = None
         self.lags.append((now, lag))
         if self.block is not None:
-            self.block.seconds, self.block.over = lag, True
+            self.block.seconds, self.block.starved, self.block.over = lag, min(lag, self._starved()), True
             self.block = None
 
     def look(self, now: float, frame: FrameType | None) -> None:
         """Note where the loop's thread stands, if its heartbeat is overdue."""
         if self.sent is None or now - self.sent < BLOCKED_SECONDS or frame is None:
             return
+        seconds, starved = now - self.sent, self._starved()
         if self.block is None:
-            self.block = Block(self.sent, now - self.sent)
+            if seconds - starved < BLOCKED_SECONDS:
+                return
+            self.block = Block(self.sent, seconds)
             self.blocks.append(self.block)
             self.block_count += 1
-        self.block.seconds = now - self.sent
+        self.block.seconds, self.block.starved = seconds, starved
         place = blocking_place(frame)
         if place is not None:
             self.block.places[place] += 1
             self.block.doing[called_name(frame.f_code, frame.f_lasti) or frame.f_code.co_qualname] += 1
 
+    def _starved(self) -> float:
+        return max(0.0, thread_delay_seconds(self._native_id) - self._delayed)
+
     def snapshot(self, now: float, threads: Mapping[int, threading.Thread]) -> dict[str, Any]:
         """Return how the loop stands, with the lags and blocks of the last minute."""
         lags = [lag * 1e3 for when, lag in list(self.lags) if when >= now - _RECENT]
-        blocks = [block for block in list(self.blocks) if block.began + block.seconds >= now - _RECENT]
-        longest = max(blocks, key=lambda block: block.seconds, default=None)
+        blocks = [block for block in list(self.blocks) if block.counts and block.began + block.seconds >= now - _RECENT]
+        longest = max(blocks, key=lambda block: block.own, default=None)
         going_on = self.block
         thread = threads.get(self.ident)
         return {
@@ -135,11 +162,11 @@ class _Watched:
             "lag_ms": round(lags[-1], 2) if lags else None,
             "lag_ms_p50": round(median(lags), 2) if len(lags) >= 4 else None,
             "lag_ms_p95": round(quantiles(lags, n=20)[-1], 2) if len(lags) >= 4 else None,
-            "blocked_ms": round((now - going_on.began) * 1e3, 1) if going_on is not None else 0.0,
+            "blocked_ms": round((now - going_on.began - going_on.starved) * 1e3, 1) if going_on is not None else 0.0,
             "blocked_now": going_on.to_dict(now) if going_on is not None else None,
             "blocks": self.block_count,
             "blocks_last_minute": len(blocks),
-            "blocked_part": round(min(1.0, sum(block.seconds for block in blocks) / self._span(now)), 3),
+            "blocked_part": round(min(1.0, sum(block.own for block in blocks) / self._span(now)), 3),
             "longest_block": longest.to_dict(now) if longest is not None else None,
             "usual_place": usual_place(blocks),
         }
@@ -155,9 +182,9 @@ def usual_place(blocks: Iterable[Block]) -> dict[str, Any] | None:
     doing: dict[Place, Counter[str]] = {}
     total = 0.0
     for block in blocks:
-        total += block.seconds
+        total += block.own
         for place, looks in block.places.items():
-            time_at[place] += round(block.seconds * 1e3 * looks / block.places.total())
+            time_at[place] += round(block.own * 1e3 * looks / block.places.total())
             doing.setdefault(place, Counter()).update(block.doing)
     if not time_at or not total:
         return None
@@ -171,22 +198,31 @@ def usual_place(blocks: Iterable[Block]) -> dict[str, Any] | None:
     }
 
 
-def _awaits_events(frame: FrameType) -> bool:
-    """Say whether a loop stands where it waits for sockets and timers, and so has nothing to do."""
-    caller = frame.f_back
-    own = caller is not None and caller.f_code.co_qualname == "BaseEventLoop._run_once"
-    return own and frame.f_code.co_name == "select" and owner_of(frame.f_code.co_filename) == "standard"
+def _waits_for_a_processor(frame: FrameType) -> bool:
+    """Say whether a thread stands where it can only wait for a processor, or for the interpreter lock.
+
+    That is asyncio's own use of its sockets, which never block, and the start of a thread, until that one runs.
+    """
+    if owner_of(frame.f_code.co_filename) != "standard":
+        return False
+    if _ASYNCIO in frame.f_code.co_filename:
+        return (called_name(frame.f_code, frame.f_lasti) or "").rpartition(".")[2] in _NEVER_BLOCK
+    callers = zip(_STARTS_THREAD, stack_of(frame, len(_STARTS_THREAD)), strict=False)
+    return all(
+        each.f_code.co_qualname == name and each.f_code.co_filename == threading.__file__ for name, each in callers
+    )
 
 
 def blocking_place(frame: FrameType) -> Place | None:
     """Return the application's innermost line, or the innermost of a library; None while the loop itself is at work."""
     outside = None
-    if _awaits_events(frame):
-        return None  # nothing blocks it: it does not get a processor, or the interpreter lock
+    if _waits_for_a_processor(frame):
+        return None
     for each in stack_of(frame, _DEPTH):
         owner = owner_of(each.f_code.co_filename)
         if owner == "standard" and each.f_code.co_qualname in _LOOP_ITSELF:
-            return outside
+            # Without a callback in between it is the loop that looks for events, and nothing keeps it from that.
+            return None if each.f_code.co_qualname == _ONE_ROUND else outside
         if owner == "application":
             return place_of(each)
         if outside is None or (outside.owner == "standard" and owner == "library"):
@@ -202,16 +238,17 @@ class LoopWatch:
         self._looked_for = 0.0
         self._offset = 0
 
-    def look(self, now: float, frames: Mapping[int, FrameType]) -> None:
+    def look(self, now: float, frames: Mapping[int, FrameType], native_ids: Mapping[int, int]) -> None:
         """Do one tick.
 
         Args:
             now: `time.monotonic()`.
             frames: the innermost frame of each thread that may run a loop.
+            native_ids: the kernel's ids of the threads, by ident.
         """
         if now - self._looked_for >= _FIND_SECONDS:
             self._looked_for = now
-            self._find(frames)
+            self._find(frames, native_ids)
         for key, watched in list(self._watched.items()):
             loop = watched.loop()
             if loop is None or loop.is_closed() or watched.ident not in frames:
@@ -221,7 +258,7 @@ class LoopWatch:
             watched.look(now, frames.get(watched.ident))
             watched.beat(now)
 
-    def _find(self, frames: Mapping[int, FrameType]) -> None:
+    def _find(self, frames: Mapping[int, FrameType], native_ids: Mapping[int, int]) -> None:
         idents = list(frames)
         known = {watched.ident for watched in self._watched.values()}
         first = self._offset % max(1, len(idents))
@@ -230,7 +267,7 @@ class LoopWatch:
         for ident in chosen:
             loop = None if ident in known else loop_of(frames[ident])
             if loop is not None and id(loop) not in self._watched:
-                self._watched[id(loop)] = _Watched(loop, ident)
+                self._watched[id(loop)] = _Watched(loop, ident, native_ids.get(ident))
 
     def snapshot(self, threads: Mapping[int, threading.Thread]) -> list[dict[str, Any]]:
         """Return how each loop stands.
@@ -248,7 +285,8 @@ class LoopWatch:
             limit: how many at most.
         """
         now = time.monotonic()
-        found = [block for watched in list(self._watched.values()) for block in list(watched.blocks)]
+        blocks = (block for watched in list(self._watched.values()) for block in list(watched.blocks))
+        found = [block for block in blocks if block.counts]
         return [block.to_dict(now) for block in sorted(found, key=lambda block: -block.began)[:limit]]
 
 

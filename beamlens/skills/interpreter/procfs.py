@@ -16,6 +16,7 @@ __all__ = [
     "process_memory",
     "process_start_time",
     "thread_cpu_ns",
+    "thread_delay_seconds",
     "thread_syscall",
 ]
 
@@ -113,6 +114,28 @@ def thread_cpu_ns(native_id: int | None) -> int | None:
         return time.clock_gettime_ns((~native_id << 3) | 6)
     except OSError:
         return None
+
+
+def thread_delay_seconds(native_id: int | None) -> float:
+    """Return how long a thread of this process has been ready to run without a processor, since it began.
+
+    0 where that is not known. Costs 4 us. Source: proc(5), schedstat; a wait that goes on is not in it yet.
+
+    Args:
+        native_id: `threading.Thread.native_id`.
+    """
+    if native_id is None or not _LINUX:
+        return 0.0
+    try:
+        file = os.open(f"/proc/self/task/{native_id}/schedstat", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return 0.0
+    try:
+        return int(os.read(file, 96).split()[1]) / 1e9
+    except (OSError, ValueError, IndexError):
+        return 0.0
+    finally:
+        os.close(file)
 
 
 class RunDelay:

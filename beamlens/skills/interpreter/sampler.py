@@ -133,7 +133,7 @@ class Sampler:
         for ident in (threading.get_ident(), *self.threads.own):
             frames.pop(ident, None)
         try:
-            self.loops.look(now, frames)
+            self.loops.look(now, frames, self.threads.native_ids)
             self.locks.look(now, frames, self.threads.native_ids)
         finally:
             frames.clear()

@@ -57,7 +57,7 @@ class StallWatch:
         self._note_collections()
         self._suspect = self._late(look)
         self._used = self._times(look.threads)
-        self.loops.look(look.now, look.frames)
+        self.loops.look(look.now, look.frames, look.native_ids)
         self._note_blocks(look.now)
         if look.now >= self._next_second:
             self._next_second = look.now + _SECOND
@@ -136,7 +136,9 @@ class StallWatch:
             ended = time.monotonic() - block["ago_seconds"] + block["ms"] / 1e3
             if block["over"] and ended > self._blocked_until + 0.1:
                 place = Place(*_split(block["at"]), block["func"], "application") if block["at"] else None
-                self.stalls.add(Stall("loop_stall", min(ended, now), block["ms"], place, block["doing"]))
+                self.stalls.add(
+                    Stall("loop_stall", min(ended, now), block["ms"] - block["starved_ms"], place, block["doing"])
+                )
                 newest = max(newest, ended)
         self._blocked_until = newest
 

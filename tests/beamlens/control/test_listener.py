@@ -67,9 +67,15 @@ def test_it_costs_one_thread_that_sleeps(tmp_path: Path) -> None:
     with listening(tmp_path):
         assert threading.active_count() == before + 1
         thread = next(each for each in threading.enumerate() if each.name == "beamlens-control")
+        wait_until(lambda: _state(thread) == "S")
         switches = _switches(thread)
         time.sleep(0.3)  # that nothing happens can only be seen by waiting
         assert _switches(thread) == switches
+
+
+def _state(thread: threading.Thread) -> str:
+    """Return the state of a thread: S while it sleeps."""
+    return Path(f"/proc/self/task/{thread.native_id}/stat").read_text().rpartition(") ")[2][0]
 
 
 def _switches(thread: threading.Thread) -> str:

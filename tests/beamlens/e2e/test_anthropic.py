@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from beamlens.testing import StubAnthropic, error_answer, text_message, tool_message
+from supervision.testing import wait_until
 from tests.beamlens.e2e.trees import KEY, SECRET, Ear, Toy, asking
 
 NAMES = ("alpha", "beta", "gamma")
@@ -180,6 +181,7 @@ def test_a_final_error_of_the_coordinators_model_is_answered_to_the_caller() -> 
         with pytest.raises(Exception, match="overloaded") as raised:
             lens.run("memory alert", timeout=30)
         assert type(raised.value).__name__ == "ModelFailed"
+        wait_until(lambda: len(ear.named("coordinator.llm_error")) == 3)  # events have a thread of their own
         assert [(e.metadata["retry_count"], e.metadata["will_retry"]) for e in ear.named("coordinator.llm_error")] == [
             (1, True),
             (2, True),

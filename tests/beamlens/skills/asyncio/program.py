@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -13,6 +15,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from beamlens.skills.asyncio import Asyncio
+from beamlens.skills.eventloop import watch
 from tests.beamlens.skills.answering import answer_all
 
 ENDED = threading.Event()
@@ -142,6 +145,30 @@ async def jobs_of_some_seconds() -> None:
         task.add_done_callback(KEPT.discard)
 
 
+async def get_a_tenth_of_a_processor() -> None:
+    """Do a little at a time, as one that has to share its processor with something more urgent."""
+    cpu = min(os.sched_getaffinity(0))
+    os.sched_setaffinity(threading.get_native_id(), {cpu})
+    hog = subprocess.Popen([sys.executable, "-c", _HOG, str(cpu)], stdin=subprocess.PIPE)
+    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
+    try:
+        while not ENDED.is_set():
+            await asyncio.sleep(0.05)
+            compute_a_little()
+    finally:
+        hog.kill()
+        hog.communicate()
+
+
+_HOG = "import os, sys; os.sched_setaffinity(0, {int(sys.argv[1])})\nwhile True: pass"
+
+
+def compute_a_little() -> None:
+    end = time.thread_time() + 0.03
+    while time.thread_time() < end:
+        pass
+
+
 def compute() -> None:
     while not ENDED.is_set():
         sum(number * number for number in range(1000))
@@ -163,6 +190,8 @@ PROGRAMS: dict[str, list[Callable[[], None]]] = {
     "forgetful": [_run(forget_to_await, serve_well)],
     "circle": [_run(wait_in_a_circle)],
     "healthy": [_run(serve_well, keep_connections, fill_a_pool), _run(jobs_of_some_seconds)],
+    "starved": [_run(get_a_tenth_of_a_processor)],
+    "not_asked": [_run(get_a_tenth_of_a_processor)],
     "busy": [_run(serve_well, jobs_of_some_seconds), compute],
 }
 
@@ -174,6 +203,8 @@ class Observed(Asyncio):
 
 def main() -> None:
     directory = sys.argv[2] if len(sys.argv) > 2 else None
+    if sys.argv[1] == "not_asked":
+        watch.thread_delay_seconds = lambda _native_id: 0.0
     skill = Observed(signal.SIGUSR2 if directory else None, directory)
     skill.start()
     threads = [threading.Thread(target=each, daemon=True) for each in PROGRAMS[sys.argv[1]]]
@@ -181,6 +212,7 @@ def main() -> None:
         thread.start()
     answer_all(skill)
     ENDED.set()
+    threads[0].join(20)
     skill.stop()
 
 

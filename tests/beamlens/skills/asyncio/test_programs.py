@@ -135,6 +135,24 @@ def test_a_process_that_was_stopped_from_outside_is_not_blocked_by_a_line_of_its
         assert _finished_blocks(program, 5)[0]["whole_process"]
 
 
+def test_a_loop_that_only_waits_for_a_processor_is_not_blocked() -> None:
+    with watched(Asyncio, _PROGRAM, "starved") as program:
+        wait_until(lambda: _lag(program) > 150, timeout=30, interval=0.1)
+        assert program.alarms(12) == []
+        assert program.look()["loops"][0]["lag_ms_p95"] > 150
+
+
+def test_without_asking_the_kernel_it_would_be() -> None:
+    with watched(Asyncio, _PROGRAM, "not_asked") as program:
+        *_, said = program.found("loop_blocked")
+        assert said == "compute_a_little"
+
+
+def _lag(program: Watched) -> float:
+    loops = program.look()["loops"]
+    return loops[0]["lag_ms_p95"] or 0.0 if loops else 0.0
+
+
 @pytest.mark.parametrize("name", ["healthy", "busy"])
 def test_connections_pools_jobs_and_threads_that_compute_are_no_findings(name: str) -> None:
     with watched(Asyncio, _PROGRAM, name) as program:

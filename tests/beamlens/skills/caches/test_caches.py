@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -63,6 +64,7 @@ def test_it_is_sound() -> None:
 
 
 def test_a_container_is_told_with_its_holder_and_its_members_types(skill: SkillHarness) -> None:
+    wait_until(lambda: _PATH in json.dumps(skill.call("caches_list", 50)), 30)  # a large process takes several looks
     found = skill.call("caches_info", _PATH)
     assert found["items"] == 500
     assert found["newest"] == [{"type": "list", "count": 100}]

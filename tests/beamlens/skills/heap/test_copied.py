@@ -14,6 +14,7 @@ import pytest
 
 from beamlens.skills.heap import copied
 from beamlens.skills.heap.copied import ForkGauge, Send, free_memory
+from supervision.process import application
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="a running process is copied on Linux only")
 
@@ -91,6 +92,7 @@ def test_a_copy_that_crashes_or_raises_is_told_and_the_process_lives() -> None:
 
 
 def test_neither_descriptors_children_nor_the_signal_mask_are_left() -> None:
+    application.shutdown()  # what earlier tests left running comes and goes by itself
     before, mask = _descriptors(), signal.pthread_sigmask(signal.SIG_BLOCK, ())
     for _ in range(3):
         ForkGauge().run(lambda send: None, 5.0)
