@@ -12,9 +12,9 @@ from types import FrameType
 from typing import Any, Final
 
 from beamlens.skills.eventloop.beats import INTERVAL, Beat
-from beamlens.skills.interpreter.loops import Block, blocking_place, loop_of, usual_place
+from beamlens.skills.interpreter.loops import Block, loop_of, standing_at, usual_place
+from beamlens.skills.interpreter.places import Place
 from beamlens.skills.interpreter.procfs import thread_delay_seconds
-from beamlens.skills.interpreter.with_locks import called_name
 from beamlens.skills.waits.ticker import Look
 
 __all__ = ["LoopsWatch", "StampFor"]
@@ -37,6 +37,23 @@ class _LoopBlock(Block):
 
     def told(self, now: float) -> dict[str, Any]:
         return {**self.to_dict(now), "whole_process": self.held >= 0.5 * self.seconds and self.held >= BLOCKED_SECONDS}
+
+
+@dataclass(frozen=True, slots=True)
+class _Sight:
+    """Hold what was seen of one loop before anything let go of the interpreter lock, and so let the loop go on.
+
+    Args:
+        gaps: between the beats that have come.
+        last: the last beat.
+        running: whether the loop is.
+        stands: where its thread stands and what is called there; None if no beat is overdue.
+    """
+
+    gaps: list[tuple[float, float]]
+    last: float
+    running: bool
+    stands: tuple[Place | None, str] | None
 
 
 class _Watched:
@@ -66,27 +83,34 @@ class _Watched:
         self.beat.end()
         self.free()
 
-    def look(self, look: Look, frame: FrameType) -> None:
-        """Note where the thread stands if the beat is overdue, and the blocks that ended."""
-        beat, last = self.beat, self.beat.last
+    def see(self, now: float, frame: FrameType) -> _Sight | None:
+        """Return where the thread stands if the beat is overdue, and what came; None if the loop is not running."""
+        beat, loop = self.beat, self.beat.loop
+        if beat.last is None or beat.paused or loop is None:
+            return None
+        gaps = [beat.gaps.popleft() for _ in range(len(beat.gaps))]
+        overdue = now - beat.last >= BLOCKED_SECONDS + INTERVAL / 2
+        return _Sight(gaps, beat.last, loop.is_running(), standing_at(frame) if overdue else None)
+
+    def look(self, look: Look, sight: _Sight | None) -> None:
+        """Note the block that goes on, and those that ended."""
         before, self._delay = self._delay, thread_delay_seconds(self._native_id)
-        if last is None or beat.paused:
+        if sight is None:
             return
-        while beat.gaps:
-            self._ended(*beat.gaps.popleft(), look.late)
-            last = beat.last or last
-        if last != self._beaten:
-            self._beaten, self._delay_at_beat = last, before
-        if not beat.loop.is_running():
-            beat.paused, self.block = True, None
-        elif look.now - last >= BLOCKED_SECONDS + INTERVAL / 2:
-            self._going_on(look, last, frame)
+        for gap in sight.gaps:
+            self._ended(*gap, look.late)
+        if sight.last != self._beaten:
+            self._beaten, self._delay_at_beat = sight.last, before
+        if not sight.running:
+            self.beat.paused, self.block = True, None
+        elif sight.stands is not None:
+            self._going_on(look, sight.last, *sight.stands)
 
     def _starved(self, seconds: float) -> float:
         """Return how much of a block the thread waited for a processor: from the look before its beat on."""
         return min(seconds, max(0.0, self._delay - self._delay_at_beat))
 
-    def _going_on(self, look: Look, last: float, frame: FrameType) -> None:
+    def _going_on(self, look: Look, last: float, place: Place | None, doing: str) -> None:
         block, seconds = self.block, look.now - last - INTERVAL / 2
         if block is None:
             if seconds - self._starved(seconds) < BLOCKED_SECONDS:
@@ -94,10 +118,7 @@ class _Watched:
             block = self.block = self._new(last, look.now)
         block.seconds, block.starved = look.now - block.began, self._starved(seconds)
         block.held += min(look.late, block.seconds) if look.late >= BLOCKED_SECONDS else 0.0
-        place = blocking_place(frame)
-        if place is not None:
-            block.places[place] += 1
-            block.doing[called_name(frame.f_code, frame.f_lasti) or frame.f_code.co_qualname] += 1
+        block.note(place, doing)
 
     def _ended(self, last: float, now: float, late: float) -> None:
         block = self.block
@@ -171,8 +192,9 @@ class LoopsWatch:
             loop = watched.beat.loop
             if loop is None or loop.is_closed() or watched.ident not in look.frames:
                 self._watched.pop(key).end()
-                continue
-            watched.look(look, look.frames[watched.ident])
+        sights = [(each, each.see(look.now, look.frames[each.ident])) for each in self._watched.values()]
+        for watched, sight in sights:
+            watched.look(look, sight)
 
     def end(self) -> None:
         """Take all timers out of the loops. After the last look."""

@@ -21,7 +21,7 @@ from beamlens.skills.interpreter.places import Place, owner_of, place_of, stack_
 from beamlens.skills.interpreter.procfs import thread_delay_seconds
 from beamlens.skills.interpreter.with_locks import called_name
 
-__all__ = ["BLOCKED_SECONDS", "Block", "LoopWatch", "blocking_place", "loop_of", "usual_place"]
+__all__ = ["BLOCKED_SECONDS", "Block", "LoopWatch", "blocking_place", "loop_of", "standing_at", "usual_place"]
 
 BLOCKED_SECONDS: Final = 0.1
 """How late a heartbeat is before its loop counts as blocked."""
@@ -73,6 +73,12 @@ class Block:
     def counts(self) -> bool:
         """Whether that is long enough to be told of."""
         return self.own >= BLOCKED_SECONDS
+
+    def note(self, place: Place | None, doing: str) -> None:
+        """Count one look."""
+        if place is not None:
+            self.places[place] += 1
+            self.doing[doing] += 1
 
     def to_dict(self, now: float) -> dict[str, Any]:
         """Return it as plain data; `ago_seconds` since it began."""
@@ -126,6 +132,7 @@ class _Watched:
         self.sent = None
         self.lags.append((now, lag))
         if self.block is not None:
+            # A wait is counted by the kernel when it is over, so it may have begun long before the last look.
             self.block.seconds, self.block.starved, self.block.over = lag, min(lag, self._starved()), True
             self.block = None
 
@@ -133,6 +140,7 @@ class _Watched:
         """Note where the loop's thread stands, if its heartbeat is overdue."""
         if self.sent is None or now - self.sent < BLOCKED_SECONDS or frame is None:
             return
+        place, doing = standing_at(frame)  # first: the question after it lets go of the interpreter lock
         seconds, starved = now - self.sent, self._starved()
         if self.block is None:
             if seconds - starved < BLOCKED_SECONDS:
@@ -141,10 +149,7 @@ class _Watched:
             self.blocks.append(self.block)
             self.block_count += 1
         self.block.seconds, self.block.starved = seconds, starved
-        place = blocking_place(frame)
-        if place is not None:
-            self.block.places[place] += 1
-            self.block.doing[called_name(frame.f_code, frame.f_lasti) or frame.f_code.co_qualname] += 1
+        self.block.note(place, doing)
 
     def _starved(self) -> float:
         return max(0.0, thread_delay_seconds(self._native_id) - self._delayed)
@@ -228,6 +233,11 @@ def blocking_place(frame: FrameType) -> Place | None:
         if outside is None or (outside.owner == "standard" and owner == "library"):
             outside = place_of(each)
     return outside
+
+
+def standing_at(frame: FrameType) -> tuple[Place | None, str]:
+    """Return what blocks a loop, and what is called there."""
+    return blocking_place(frame), called_name(frame.f_code, frame.f_lasti) or frame.f_code.co_qualname
 
 
 class LoopWatch:

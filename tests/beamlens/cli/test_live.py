@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from supervision.testing import wait_until
@@ -93,15 +95,21 @@ def test_a_run_that_fails_is_told_by_the_exit_code(tmp_path: Path) -> None:
         assert "ended: deadline" in done.stdout
 
 
-def _start(runtime: Path, *arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
+@contextmanager
+def _start(runtime: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """Start a command; it is killed where a test did not end it."""
+    with subprocess.Popen(
         [sys.executable, "-m", "beamlens.cli", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         cwd=ROOT,
         env=environment(runtime),
-    )
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def test_ctrl_c_cancels_the_run(tmp_path: Path) -> None:

@@ -42,6 +42,7 @@ REGISTRY = Registry()
 CACHE = Cache()
 PLATEAU: dict[int, Session] = {}
 LONG_LIVED: list[list[int]] = []
+NETWORK: list[list[list[int]]] = []
 
 
 def keep_sessions() -> None:
@@ -53,7 +54,9 @@ def keep_sessions() -> None:
 
 
 def collect_for_each_request() -> None:
-    LONG_LIVED.extend([number] for number in range(3_000_000))
+    LONG_LIVED.extend([number] for number in range(1_000_000))
+    # Objects that refer to others all over the heap take the collector several times as long as neighbours do.
+    NETWORK.extend([LONG_LIVED[number * 7919 % len(LONG_LIVED)]] for number in range(3_000_000))
     while not ENDED.wait(0.3):
         gc.collect()
 

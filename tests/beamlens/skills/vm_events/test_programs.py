@@ -49,7 +49,8 @@ def test_a_blocked_event_loop_is_named_with_its_line() -> None:
         assert at.startswith(f"{_FILE}:")
         assert "time.sleep" in observation
         lengths = [event["ms"] for event in _events(program, "loop_stall")]
-        assert all(300 <= length <= 700 for length in lengths[1:]), lengths
+        # The heartbeat comes up to 100 ms after the block began; waits for a processor around it are taken off.
+        assert all(200 <= length <= 700 for length in lengths[1:]), lengths
 
 
 def test_a_process_that_was_stopped_is_told_from_one_that_computed() -> None:
