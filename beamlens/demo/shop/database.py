@@ -11,7 +11,7 @@ from typing import Any, Final
 __all__ = ["Database"]
 
 _PRODUCTS: Final = 2000
-_REVIEWS: Final = 60_000
+_REVIEWS: Final = 180_000  # so that reading them all is slow on a quick machine, too
 _SCHEMA: Final = """
 CREATE TABLE products (
     id INTEGER PRIMARY KEY, name TEXT NOT NULL, category TEXT NOT NULL, price INTEGER NOT NULL,
