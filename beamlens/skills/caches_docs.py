@@ -72,6 +72,7 @@ loop`, `thread`, `context variable`, `lru_cache`, `frame local`, `reference cycl
 `root_name`, `root_at`, `steps`, `holders` (types on the way), `bound`, `items`. `asked`, `kept`, `kept_without_bound`,
 `garbage` count the objects. `how` it was looked: `in a copy of the process`, or `in place` where none can be made;
 `stop_ms` is how long the application stood still for it, `seconds` it took; `missing`. `name` as it was understood.
+`linked` says how many objects make up a chain, a tree or a ring, whose way from outside is shown then; else nil.
 Refused where that would be too long.
 
 ```lua

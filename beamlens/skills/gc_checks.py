@@ -16,21 +16,25 @@ for _, each in ipairs(first.paths) do before[each.path] = each.items end
 gc_measure(2)
 local found = gc_holders(check.key, 8)
 if not found or not found.paths then return {kept = false, garbage = false} end
-local kept, by_root, most = nil, {}, 0
+local kept, proof, by_root = nil, 0, {}
 local unknown = {["reference cycle"] = true, ["not found"] = true, ["outside Python"] = true}
 for _, each in ipairs(found.paths) do
   local grows = not each.items or (before[each.path] and each.items > before[each.path])
   if grows and not each.bound and not unknown[each.root] then
     local root = each.root_name or each.path
     by_root[root] = (by_root[root] or 0) + each.objects
-    if by_root[root] > most then kept, most = each, by_root[root] end
+    -- A container that grew beside its objects says more than a way without one, on which what is old may be as well.
+    local weight = by_root[root] * (each.items and 2 or 1)
+    if weight > proof then kept, proof = each, weight end
   end
 end
-return {kept = kept ~= nil and most * 4 >= found.asked,
+local objects = kept and by_root[kept.root_name or kept.path] or 0
+return {kept = kept ~= nil and proof * 2 >= found.asked,
         garbage = found.asked > 0 and found.garbage * 2 > found.asked,
         path = kept and kept.path or "nothing", root = kept and kept.root or "nothing",
         at = kept and (kept.root_at or kept.root_name) or "nothing", asked = found.asked,
-        objects = most, unreached = found.garbage}
+        objects = objects, unreached = found.garbage,
+        links = found.linked and (", and " .. found.linked .. " of them hold each other") or ""}
 """
 
 _LONGEST: Final = """
@@ -61,7 +65,7 @@ CHECKS: Final = (
         observation=(
             "There are {value} objects of type {key}, {types.growing.*.change} more than {types.growing.*.seconds} s "
             "ago, {types.growing.*.per_minute} a minute, growing in every part of that time; {drill.objects} of "
-            "{drill.asked} that were asked for are kept alive by {drill.path}"
+            "{drill.asked} that were asked for are kept alive by {drill.path}{drill.links}"
         ),
         context="The root is a {drill.root} ({drill.at}); nothing on the way names a bound",
         hypothesis="{drill.path} keeps objects of type {key} that nobody needs any more",

@@ -79,6 +79,7 @@ Python`, `not found`), `root_name`, `root_at`, `steps`, `holders` (types on the 
 on the way may have), `items` of the nearest. `asked`, `kept`, `kept_without_bound`, `garbage` count the samples. `how`
 it was looked: `in a copy of the process`, or `in place` where no copy can be made; `stop_ms` is how long the
 application stood still for it. `seconds` it took; `missing`. It is refused where that would be too long.
+`linked` says how many objects make up a chain, a tree or a ring, whose way from outside is shown then; else nil.
 `samples` 1 to 8, default 5.
 
 ```lua

@@ -76,7 +76,7 @@ def _stars(connection: sqlite3.Connection, number: int) -> Any:
 
 def index_missing() -> Starlette:
     """Read all reviews for each product, since no index fits."""
-    return _reviewed(_fill(1_500_000, index=False))
+    return _reviewed(_fill(4_000_000, index=False))
 
 
 def busy_statements() -> Starlette:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import socket
+import subprocess
+import sys
 import tempfile
 import threading
 from pathlib import Path
@@ -159,15 +161,31 @@ class Partner:
 
 
 _connections: list[socket.socket] = []
+_partners: list[subprocess.Popen[str]] = []
+
+_SILENT_PARTNER: Final = """
+import resource, select, socket, sys
+resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
+listener, kept = socket.create_server(("127.0.0.1", 0), backlog=200), []
+print(listener.getsockname()[1], flush=True)
+while sys.stdin not in (ready := select.select([listener, sys.stdin], [], [])[0]):
+    kept.append(listener.accept()[0])
+"""
+"""A program that accepts connections and says nothing, until its input ends: with the program that started it."""
 
 
 def sockets_never_closed() -> Starlette:
     """Connect for some requests, to a server that never hangs up, and lose the descriptor, as careless C code does."""
-    listener = socket.create_server(("127.0.0.1", 0), backlog=4000)
+    partner = subprocess.Popen(
+        [sys.executable, "-c", _SILENT_PARTNER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    _partners.append(partner)
+    assert partner.stdout is not None
+    address = ("127.0.0.1", int(partner.stdout.readline()))
 
     def show(request: Request) -> Response:
         if request.path_params["number"] % 10 == 0:
-            socket.create_connection(listener.getsockname()).detach()
+            socket.create_connection(address).detach()
         return _answer(request)
 
     return _app(show)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from benchmarks.cases.surroundings import Surroundings
 
 __all__ = ["CASES", "Case"]
 
@@ -15,11 +18,14 @@ class Case:
     Args:
         skill: the subject that it is about.
         program: `module:function` below `benchmarks.cases`.
-        causes: true causes by their keys, the best first; empty for a healthy program.
+        causes: true causes by their keys, the best first; for what has no cause in the table, the check's name.
+            Empty for a healthy program.
         named: what a true explanation names, one of these texts: a file and line, a container, a type.
         rate: requests a second.
         brewing: seconds under load before the first look.
         routes: what is asked for, one after the other; `{}` is the number of the request.
+        surroundings: what the program is put into.
+        options: of skills, by their names.
     """
 
     skill: str
@@ -29,6 +35,8 @@ class Case:
     rate: float = 100.0
     brewing: float = 10.0
     routes: tuple[str, ...] = ("/{}",)
+    surroundings: Surroundings = field(default_factory=Surroundings)
+    options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -40,6 +48,9 @@ class Case:
         """Tell whether nothing is wrong with it."""
         return not self.causes
 
+
+_LEARN_SOON: Final = {"anomaly": {"interval": 0.5, "learning_seconds": 40.0, "directory": False}}
+"""Two hours are usual."""
 
 CASES: Final = (
     Case("vm", "waiting:never_ending_threads", ("thread_leak",), ("cases/waiting.py", "_track")),
@@ -78,7 +89,7 @@ CASES: Final = (
     Case("ports", "resources:sockets_never_closed", ("socket_leak", "fd_leak"), ("socket",)),
     Case("ports", "resources:busy_files"),
     Case("ports", "resources:busy_sockets"),
-    Case("sql", "databases:index_missing", ("slow_query",), ("cases/databases.py", "_stars"), 8),
+    Case("sql", "databases:index_missing", ("slow_query",), ("cases/databases.py", "_stars"), 4),
     Case("sql", "databases:customer_of_each_order", ("n_plus_one",), ("cases/databases.py",), 40),
     Case("sql", "databases:connections_kept_over_call", ("pool_exhausted",), ("cases/databases.py",), 60),
     Case("sql", "databases:transaction_forgotten", ("idle_transaction",), ("_reserve",), 50, 25),
@@ -107,4 +118,47 @@ CASES: Final = (
     ),
     Case("vm_events", "traffic:collecting_by_hand", ("gc_pressure",), ("collection", "collector"), 50),
     Case("vm_events", "traffic:hashing_in_threads", rate=50),
+    Case("vm_events", "busy:short_lived_objects", rate=50),
+    Case("overload", "busy:bursts_that_drain"),
+    Case("logger", "busy:errors_now_and_then"),
+    Case("sup", "trees:mail_that_cannot_be_sent", ("crash_loop",), ("shop/mailer",)),
+    Case("sup", "trees:pool_of_a_dead_worker", ("crash_loop",), ("process pool",), brewing=20),
+    Case("sup", "trees:workers_that_cannot_begin", ("crash_loop",), ("orders", "Process"), brewing=15),
+    Case("sup", "trees:commands_never_waited_for", ("zombie_processes",), ("child processes",), brewing=40),
+    Case("sup", "trees:busy_actors"),
+    Case("sup", "trees:busy_process_pool"),
+    Case("sup", "trees:workers_that_take_turns"),
+    Case("sup", "trees:commands_waited_for"),
+    Case("system", "machines:signatures", ("cpu_limit",), ("0.5 cores",), 50, surroundings=Surroundings(cores=0.5)),
+    Case(
+        "system",
+        "machines:cache_larger_than_container",
+        ("memory_limit",),
+        ("of the 700 MB", "of the 700.0 MB"),
+        surroundings=Surroundings(memory_mb=700),
+    ),
+    Case(
+        "system",
+        "machines:spool_never_emptied",
+        ("disk_full",),
+        ("shop-spool-",),
+        surroundings=Surroundings(disk_mb=128),
+    ),
+    Case("system", "machines:signatures", rate=20, surroundings=Surroundings(cores=1.5)),
+    Case("system", "machines:cache_that_fits", surroundings=Surroundings(memory_mb=700)),
+    Case("system", "machines:spool_that_rotates", surroundings=Surroundings(disk_mb=128)),
+    Case("changes", "settings:debugging_left_on", ("config_change",), ("shop.checkout",), brewing=15),
+    Case("changes", "settings:tracing_left_on", ("config_change",), ("tracemalloc",), brewing=80),
+    Case("changes", "settings:partner_moved", ("config_change",), ("partner",), 50, 20),
+    Case("changes", "settings:code_replaced", ("config_change",), ("warehouse",), brewing=35),
+    Case("changes", "settings:settings_read_again", rate=50),
+    Case("changes", "settings:modules_needed_later", rate=50),
+    Case("allocator", "heaps:rows_among_rows", ("fragmentation",), ("allocators",), 50, 60),
+    Case("allocator", "heaps:texts_among_texts", ("fragmentation",), ("allocators",), 50, 60),
+    Case("allocator", "heaps:catalogue_in_memory", rate=50, brewing=40),
+    Case("allocator", "heaps:large_buffers_given_back", rate=50, brewing=40),
+    Case("anomaly", "usual:cache_lost", ("unusual_value",), ("http.",), 50, 66, options=_LEARN_SOON),
+    Case("anomaly", "usual:importer_falls_silent", ("unusual_value",), ("logger.",), 50, 66, options=_LEARN_SOON),
+    Case("anomaly", "usual:noisy_and_stationary", rate=50, brewing=45, options=_LEARN_SOON),
+    Case("anomaly", "usual:slow_tide", rate=50, brewing=45, options=_LEARN_SOON),
 )

@@ -11,7 +11,8 @@ from typing import Any, Final
 from beamlens.errors import SkillError
 from beamlens.skills.heap.budget import StopBudget
 from beamlens.skills.heap.copied import Copied, Send, copies, free_memory
-from beamlens.skills.heap.retaining import Search, Stopped
+from beamlens.skills.heap.linked import Linked, linked
+from beamlens.skills.heap.retaining import Path, Search, Stopped
 from beamlens.skills.heap.roots import Roots
 from beamlens.skills.interpreter.procfs import process_memory
 
@@ -21,6 +22,7 @@ MOST_SAMPLES: Final = 8
 """Objects of one type that are asked for."""
 
 _SECONDS: Final = 8.0
+_DIRECT_PART: Final = 0.55  # of them, where the rest may be needed for objects that hold each other
 _NEWER_PART: Final = 0.75
 _HEAP_TYPE: Final = 1 << 9  # Py_TPFLAGS_HEAPTYPE: its objects refer to it
 _NO_ROOT: Final = ("reference cycle", "not found", "outside Python")
@@ -57,8 +59,11 @@ def keepers_of_type(kind: type, samples: int, *, place: bool = False) -> dict[st
     """
     built_in = not kind.__flags__ & _HEAP_TYPE
 
+    def everyone(scan: Scan) -> list[Any]:
+        return [value for value in (gc.get_objects() if built_in else scan(kind)) if type(value) is kind]
+
     def find(scan: Scan) -> list[Any]:
-        found = [value for value in (gc.get_objects() if built_in else scan(kind)) if type(value) is kind]
+        found = everyone(scan)
         # By generations, and in each the oldest first: so the last part has survived but is not the oldest.
         first = int(len(found) * _NEWER_PART)
         return found[first :: max(1, (len(found) - first) // samples)][:samples]
@@ -66,7 +71,7 @@ def keepers_of_type(kind: type, samples: int, *, place: bool = False) -> dict[st
     refusal = "asked in place" if place else copies.refusal() or _memory_refusal()
     if refusal and built_in:
         raise SkillError("refused", f"{refusal}; and objects of built-in types are looked for in a copy only")
-    return _in_place(find, refusal) if refusal else _in_copy(find, None)
+    return _in_place(find, refusal) if refusal else _in_copy(find, None, None if built_in else everyone)
 
 
 def _memory_refusal() -> str | None:
@@ -77,10 +82,10 @@ def _memory_refusal() -> str | None:
     return f"a copy of the process might need {used >> 20} MB more, and {free >> 20} MB are free"
 
 
-def _in_copy(find: Find, pinned: list[Any] | None) -> dict[str, Any]:
+def _in_copy(find: Find, pinned: list[Any] | None, everyone: Find | None = None) -> dict[str, Any]:
     roots = Roots(copy=True)
     try:
-        copied = copies.run(lambda send: search_in_copy(find, roots, send, _SECONDS), _SECONDS + 1.0)
+        copied = copies.run(lambda send: search_in_copy(find, roots, send, _SECONDS, everyone), _SECONDS + 1.0)
     finally:
         roots.forget_frames()
     if not copied.lines:
@@ -88,7 +93,7 @@ def _in_copy(find: Find, pinned: list[Any] | None) -> dict[str, Any]:
     return _told(copied, pinned)
 
 
-def search_in_copy(find: Find, roots: Roots, send: Send, seconds: float) -> None:
+def search_in_copy(find: Find, roots: Roots, send: Send, seconds: float, everyone: Find | None = None) -> None:
     """Search and send what was found; runs in the copy.
 
     Args:
@@ -96,16 +101,38 @@ def search_in_copy(find: Find, roots: Roots, send: Send, seconds: float) -> None
         roots: made before the process was copied.
         send: to the process that was copied.
         seconds: how long it may take.
+        everyone: returns all objects of the type; where the targets' own roots are too far away, the structure is
+            looked for that they are a part of.
     """
     began, used = time.monotonic(), time.thread_time()
     targets = find(gc.get_referrers)
     asked = len(targets)
     roots.read_variables()
-    search = Search(targets, roots, began + seconds, copy=True)
-    paths = [asdict(path) for path in search.paths()]
+    search = Search(targets, roots, began + seconds * (1.0 if everyone is None else _DIRECT_PART), copy=True)
+    paths = search.paths()
     # By processor time: the copy lets everybody else go first, the application itself would not.
     scan_ms = (time.thread_time() - used) * 1e3 / max(1, search.scans)
-    send({"paths": paths, "asked": asked, "stopped": search.stopped, "scan_ms": scan_ms})
+    stopped, structure = search.stopped, None
+    if everyone is not None and all(path.root.kind == "not found" for path in paths):
+        search.targets.clear()
+        structure = linked(everyone(gc.get_referrers), MOST_SAMPLES, began + seconds)
+        if structure is not None:
+            asked = len(structure.entries)
+            paths, stopped = _from_outside(structure, roots, began + seconds)
+    send(
+        {
+            "paths": [asdict(path) for path in paths],
+            "asked": asked,
+            "stopped": stopped,
+            "scan_ms": scan_ms,
+            "linked": None if structure is None else structure.objects,
+        }
+    )
+
+
+def _from_outside(structure: Linked, roots: Roots, deadline: float) -> tuple[list[Path], str | None]:
+    search = Search(structure.entries, roots, deadline, copy=True, ignored=structure.ids)
+    return search.paths(), search.stopped
 
 
 def _told(copied: Copied, pinned: list[Any] | None) -> dict[str, Any]:
@@ -119,6 +146,7 @@ def _told(copied: Copied, pinned: list[Any] | None) -> dict[str, Any]:
         missing.append(_NOT_IN_COPY)
     return {
         **_summed(paths, said["asked"]),
+        "linked": said["linked"],
         "how": "in a copy of the process",
         "stop_ms": round(max(copied.pause_ms, budget.longest_ms), 2),
         "seconds": copied.seconds,
@@ -138,6 +166,7 @@ def _in_place(find: Find, refusal: str) -> dict[str, Any]:
         raise SkillError("refused", f"{refusal}; and {stopped}")
     return {
         **_summed(paths, asked),
+        "linked": None,
         "how": "in place",
         "stop_ms": round(budget.longest_ms, 2),
         "seconds": round(time.monotonic() - began, 3),

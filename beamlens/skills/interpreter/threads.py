@@ -27,6 +27,7 @@ _LEAST_SECONDS: Final = 6.0
 _LEAST_CHANGE: Final = 8
 _MOST_KINDS: Final = 500
 _POOL: Final = "concurrent/futures/thread.py"
+_LOOPS_POOL: Final = "anyio/_backends/_asyncio.py"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +78,19 @@ def _runs(thread: threading.Thread) -> Place | None:
     return code_place(function.__code__) if isinstance(function, FunctionType) else None
 
 
-def _pool_size(thread: threading.Thread) -> tuple[int, int] | None:
-    """Return the identity of the executor that a pool's thread belongs to, and how many threads that may have."""
+def _pool_size(thread: threading.Thread, file: str) -> tuple[int, int] | None:
+    """Return the identity of what owns a pool's thread, and how many threads that may have; None: it is no pool's.
+
+    Args:
+        thread: to look at.
+        file: of the function that it runs.
+    """
+    if file.endswith(_LOOPS_POOL):
+        # Its event loop's, where limiters, which are not to be seen from here, bound the number: 40 unless told.
+        loop = thread.__dict__.get("loop")
+        return None if loop is None else (id(loop), sys.maxsize)
+    if not file.endswith(_POOL):
+        return None
     args = thread.__dict__.get("_args") or ()
     executor = args[0]() if args and isinstance(args[0], weakref.ref) else None
     most = getattr(executor, "_max_workers", None)
@@ -176,13 +188,11 @@ def _recent(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
 def _bounds(
     threads: Mapping[int, threading.Thread], kinds: Mapping[int, tuple[int, ThreadKind]]
 ) -> dict[ThreadKind, int | None]:
-    """Return for each kind of executors' threads how many there may be: None if there are several executors."""
+    """Return for each kind of pools' threads how many there may be: None if there are several pools of a kind."""
     pools: dict[ThreadKind, dict[int, int]] = {}
     for ident, thread in threads.items():
         kind = kinds[ident][1]
-        if kind.runs is None or not kind.runs.file.endswith(_POOL):
-            continue
-        size = _pool_size(thread)
+        size = None if kind.runs is None else _pool_size(thread, kind.runs.file)
         if size is not None:
             pools.setdefault(kind, {})[size[0]] = size[1]
     return {kind: sum(sizes.values()) if len(sizes) == 1 else None for kind, sizes in pools.items()}

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import anyio
+import anyio.to_thread
 import pytest
 
 from beamlens.skills.interpreter.births import Births, births
@@ -83,6 +85,35 @@ def test_a_pool_that_warms_up_is_no_leak_but_pools_that_are_made_again_and_again
     go_on.set()
     for pool in pools:
         pool.shutdown()
+    assert bool(grown) is reported
+
+
+@pytest.mark.usefixtures("seen")
+@pytest.mark.parametrize(("loops", "reported"), [(1, False), (12, True)])
+def test_so_it_is_with_the_threads_of_event_loops(go_on: threading.Event, loops: int, reported: bool) -> None:
+    history = ThreadHistory()
+    counted = threading.Semaphore(0)
+
+    async def serve(seconds: int) -> None:
+        async with anyio.create_task_group() as group:
+            for _ in range(seconds):
+                for _ in range(3):
+                    group.start_soon(anyio.to_thread.run_sync, go_on.wait)
+                await anyio.wait_all_tasks_blocked()
+                counted.release()
+                await anyio.sleep(0.01)
+
+    seconds = 12 // loops
+    threads = [threading.Thread(target=anyio.run, args=(serve, seconds), name="leak-loop") for _ in range(loops)]
+    for number, thread in enumerate(threads):
+        thread.start()
+        for second in range(seconds):
+            assert counted.acquire(timeout=20.0)
+            history.look(float(number * seconds + second))
+    grown = [row for row in history.growing() if "WorkerThread" in str(row["runs"])]
+    go_on.set()
+    for thread in threads:
+        thread.join(20.0)
     assert bool(grown) is reported
 
 
