@@ -28,7 +28,8 @@ What to look for:
 - Sockets in CLOSE_WAIT: the other side has closed, the application has not: it forgot them.
 - `backlogs`: connections that nobody has accepted yet, by listening socket. Some for a moment are usual; many that stay
   mean that the application does not get to accept.
-- Connections grow with traffic: that alone is no leak.
+- Connections grow with traffic: that alone is no leak. A pool comes to its bound; `outgoing` connections that grow
+  by hundreds for a minute and longer have none.
 Names have digits as `#`. You run outside of the application and see only what the system knows of it."""
 
 _DOCS: Final = """\
@@ -44,8 +45,8 @@ return top and top.key .. ": " .. top.count
 ```
 
 ### ports_growing(limit)
-The groups that keep growing, the fastest first: `key`, `kind`, `count`, `change` within `seconds`, `per_minute`.
-`limit` 1 to 50, default 10.
+The groups that keep growing, the fastest first: `key`, `kind`, `outgoing` (connections that the application opened),
+`count`, `change` within `seconds`, `per_minute`. `limit` 1 to 50, default 10.
 
 ```lua
 return ports_growing(3)
@@ -117,6 +118,19 @@ _CHECKS: Final = (
         cause="socket_leak",
         entities=("{key}",),
         remedy="Close connections once their other side has: close responses, sessions and clients.",
+    ),
+    Check(
+        name="connection_growth",
+        when=Threshold("growing.*.change", ">=", 200),
+        also=(Threshold("growing.*.outgoing", "==", True), Threshold("sockets.CLOSE_WAIT", "<", 10)),
+        drill=_DRILL,
+        confirm=Threshold("still", "==", True),
+        observation=_LEAK_TEXT,
+        context="{drill.open} descriptors are open in all, {drill.left} more are allowed; the last: {drill.examples}",
+        hypothesis="Connections to {key} are opened again and again and not given back: a pool would have come to an end",
+        cause="socket_leak",
+        entities=("{key}",),
+        remedy="Close each connection on every way out, or keep one client with a pool for all requests.",
     ),
     Check(
         name="accept_backlog",

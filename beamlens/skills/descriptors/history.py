@@ -111,6 +111,7 @@ def _row(group: str, kind: str, count: int, moved: Growth) -> dict[str, Any]:
     return {
         "key": group,
         "kind": kind,
+        "outgoing": kind == "socket" and " tcp to " in group,
         "count": count,
         "change": int(moved.change),
         "per_minute": round(moved.per_minute, 1),

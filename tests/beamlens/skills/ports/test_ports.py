@@ -30,13 +30,21 @@ for line in sys.stdin:
     print(len(kept), flush=True)
 """
 
+CALLER = """
+import socket, sys
+kept = []
+for line in sys.stdin:
+    kept.extend(socket.create_connection(("127.0.0.1", int(sys.argv[1]))) for _ in range(int(line)))
+    print(len(kept), flush=True)
+"""
+
 
 class Holder:
-    """A program that opens so many files as it is told, and closes none."""
+    """A program that opens so many files as it is told, or connections, and closes none."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, given: Path | int, program: str = HOLDER) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-c", HOLDER, str(directory)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", program, str(given)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
 
     def open(self, count: int) -> None:
@@ -104,6 +112,31 @@ def test_a_leak_is_found_by_its_check_with_a_drill(holder: Holder, tmp_path: Pat
     assert "30 descriptors are open on" in observation
     assert "more are allowed" in context
     assert str(tmp_path) not in observation
+
+
+def _findings(history: DescriptorHistory) -> list[str]:
+    skill = Ports()
+    skill._history = history
+    calls: dict[str, Any] = {"snapshot": skill.snapshot, **skill.callbacks()}
+    judge = Judge(skill.checks(), lambda name, *arguments: calls[name](*arguments), list(skill.callbacks()))
+    judge.look()
+    return list(judge.findings())
+
+
+@pytest.mark.parametrize(
+    ("steps", "found"),
+    [([0] * 5 + [5] * 70, ["connection_growth"]), ([5] * 40 + [0] * 30, []), ([0] * 5 + [2] * 70, [])],
+    ids=["without an end", "a pool of 200", "slowly"],
+)
+def test_connections_that_are_opened_for_a_minute_without_an_end_are_a_finding(
+    steps: list[int], found: list[str]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=400) as server:
+        caller = Holder(server.getsockname()[1], CALLER)
+        try:
+            assert _findings(_watched(caller, steps)) == found
+        finally:
+            caller.close()
 
 
 def test_a_program_that_opens_and_closes_is_healthy(holder: Holder) -> None:
