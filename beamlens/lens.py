@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import pykka
 
@@ -22,14 +22,15 @@ from beamlens.errors import (
 )
 from beamlens.following import Follower
 from beamlens.operator.operator import Operator
+from beamlens.group_operator import GroupOperator, ask_from_loop
 from beamlens.operator_handle import OperatorHandle, reason_of
 from beamlens.option_checks import check_names, check_values
 from beamlens.options import OperatorPlan, Options, plan_operator
-from beamlens.probe.messages import AddSkill, Failed, RemoveSkill
+from beamlens.probe.messages import AddSkill, Failed, ListNodes, NodeInfo, RemoveSkill
 from beamlens.skills.catalog import canonical_name
 from supervision import Backoff, ChildSpec, Ref, SupervisionError, SupervisorRef
 
-__all__ = ["Lens", "operator_spec"]
+__all__ = ["Group", "Lens", "operator_spec"]
 
 _GLANCE: Final = 2.0
 _RUN_OPTIONS: Final = frozenset(each.name for each in fields(Investigate)) - {"context", "asked_at"}
@@ -52,11 +53,54 @@ def operator_spec(plan: OperatorPlan) -> ChildSpec:
     )
 
 
+class Group(Protocol):
+    """What the processes of a group have in common, where the tree is one of a group."""
+
+    @property
+    def place(self) -> str:
+        """`elected` where the operators are in this process."""
+        ...
+
+    def ask(self, question: str, value: Any = None, timeout: float | None = None) -> Any:
+        """Ask the elected process, which may be this one."""
+        ...
+
+    def wait_for_place(self, seconds: float = ...) -> bool:
+        """Wait until this process is elected, or has joined the elected one."""
+        ...
+
+
 class Lens(SupervisorRef):
     """Hold a running tree. Any thread of the application but the loop's.
 
     As every handle of a supervisor it has `stop`, `render`, `which_children` and the rest, and children by their ids.
+    In a group of processes the elected one has the operators; runs and questions of the others go to it.
     """
+
+    _alone = False
+
+    # -- groups ---------------------------------------------------------------------------------
+
+    def here(self) -> Lens:
+        """Return a handle of what runs in this process, whoever is elected."""
+        found = Lens(self._app, self._performer, self.name, self.actor_class)
+        found._alone = True
+        return found
+
+    @property
+    def group(self) -> Group | None:
+        """What this tree and those of other processes have in common; None where it is no member of a group."""
+        return None if self._alone or "member" not in self else self._kept("member")["seat"]
+
+    def nodes(self) -> list[NodeInfo]:
+        """Return the processes that the operators look into, the one they belong to first.
+
+        Raises:
+            pykka.Timeout: it does not answer.
+        """
+        if (group := self.group) is not None:
+            return list(group.ask("nodes", None, _GLANCE))
+        return list(self["probe"].ask(ListNodes(), timeout=_GLANCE))
 
     # -- investigations -------------------------------------------------------------------------
 
@@ -75,29 +119,41 @@ class Lens(SupervisorRef):
         Raises:
             DeadlineExceeded, RunCancelled, ModelFailed, BeamlensError: the run ended so, and found nothing before.
         """
-        return _checked(self._follower(_investigate(context, options)).wait(timeout))
+        asked = _investigate(context, options)
+        if (group := self.group) is not None:
+            return _checked(group.ask("run", asked, timeout))
+        return _checked(self.follower(asked).wait(timeout))
 
     async def arun(self, context: Any = None, **options: Any) -> Outcome:
         """Do as `run`, from an event loop; cancelling the task cancels the run."""
         import asyncio  # here and not above: a program without an event loop should not import one
 
         asked = _investigate(context, options)
+        if (group := self.group) is not None:
+            return _checked(await ask_from_loop(group, "run", asked, (None, asked.run_id)))
         try:
-            return _checked(await self._follower(asked).await_())
+            return _checked(await self.follower(asked).await_())
         except asyncio.CancelledError:
             self.coordinator.tell(Cancel(asked.run_id))
             raise
 
     def cancel(self, run_id: str | None = None) -> int:
         """Cancel a run of the coordinator, by default all and a scheduled one; return how many."""
+        if (group := self.group) is not None:
+            return int(group.ask("cancel", (None, run_id), _GLANCE))
         return int(self.coordinator.ask(Cancel(run_id), timeout=_GLANCE))
 
     def await_(self, run_id: str | None = None, *, timeout: float | None = None) -> Outcome | None:
         """Wait for a run of the coordinator, by default the one that is on; None where there is none."""
+        group = self.group
+        if group is not None:
+            return group.ask("await", (None, run_id), timeout)  # type: ignore[no-any-return]
         answer = self.coordinator.ask(Await(run_id), timeout=timeout)
         return answer if isinstance(answer, Outcome) else None
 
-    def _follower(self, asked: Investigate) -> Follower[Outcome]:
+    def follower(self, asked: Investigate) -> Follower[Outcome]:
+        """Return what stays with a run of this process' coordinator until it ends."""
+
         def gone(reason: str, deaths: int) -> Outcome:
             why = f"the coordinator is gone: {reason}"
             return Outcome(ending="crashed", trace_id=asked.run_id, reason=why, crashes=deaths)
@@ -122,6 +178,8 @@ class Lens(SupervisorRef):
         Raises:
             UnknownOperator: there is none of that name.
         """
+        if (group := self.group) is not None:
+            return self._operator_of_group(group, name)
         tree = self["operators"]
         for known in (name, canonical_name(name)):
             if known in tree:
@@ -130,14 +188,26 @@ class Lens(SupervisorRef):
         names = ", ".join(self.operator_names()) or "none"
         raise UnknownOperator(f"there is no operator {name!r}; there are: {names}")
 
+    def _operator_of_group(self, group: Group, name: str) -> OperatorHandle:
+        plans = {plan.config.name: plan.config for plan in self.options.plans("")}
+        config = plans.get(name) or plans.get(canonical_name(name))
+        if config is None:
+            raise UnknownOperator(f"there is no operator {name!r}; there are: {', '.join(plans) or 'none'}")
+        group.wait_for_place()
+        return self.here().operator(name) if group.place == "elected" else GroupOperator(config, group)
+
     def operator_names(self) -> list[str]:
         """Return the names of all operators, in the order in which they were added."""
+        if self.group is not None:
+            return [plan.config.name for plan in self.options.plans("")]
         return [str(row[0]) for row in reversed(self["operators"].which_children())]
 
     # -- status ---------------------------------------------------------------------------------
 
     def list_operators(self) -> list[OperatorStatus]:
         """Return how all operators stand; asked all at once, so it takes 2 seconds at most."""
+        if (group := self.group) is not None:
+            return list(group.ask("operators", None, 2 * _GLANCE))
         handles = [self.operator(name) for name in self.operator_names()]
         if not handles:
             return []
@@ -158,6 +228,8 @@ class Lens(SupervisorRef):
         Raises:
             pykka.Timeout: it does not answer.
         """
+        if (group := self.group) is not None:
+            return group.ask("status", None, _GLANCE)  # type: ignore[no-any-return]
         return self.coordinator.ask(Status(), timeout=_GLANCE)  # type: ignore[no-any-return]
 
     async def alist_operators(self) -> list[OperatorStatus]:
@@ -186,6 +258,7 @@ class Lens(SupervisorRef):
         Raises:
             ConfigurationError: it is none, or there is one of that name.
         """
+        self._check_alone()
         plan = plan_operator(given, self.options, self._kept("journal")["tree"])
         if plan.config.name in self["operators"]:
             raise ConfigurationError(f"there is an operator {plan.config.name!r}; give this one another name")
@@ -205,6 +278,7 @@ class Lens(SupervisorRef):
         Raises:
             UnknownOperator: there is none of that name.
         """
+        self._check_alone()
         found = self.operator(name)
         config = self["operators"].get_childspec(found.name).start[1][0]
         self["operators"].terminate_child(found.name)
@@ -213,6 +287,12 @@ class Lens(SupervisorRef):
         if config.local_skill is None:
             self._drop_skill(config.skill)
         self._tell_members()
+
+    def _check_alone(self) -> None:
+        if self.group is not None:
+            raise ConfigurationError(
+                "the operators of a group are the same in all its processes: give them where each of them starts"
+            )
 
     def _drop_skill(self, skill: str) -> None:
         try:

@@ -26,7 +26,7 @@ from beamlens.operator.messages import (
 from beamlens.option_checks import check_names, check_values
 from supervision import Ref, ReplyFuture, SupervisionError
 
-__all__ = ["OperatorHandle", "RunHandle", "reason_of"]
+__all__ = ["OperatorHandle", "RunHandle", "invocation", "reason_of"]
 
 _GLANCE = 2.0  # seconds that an operator gets to say how it stands
 
@@ -93,28 +93,28 @@ class OperatorHandle:
             options: of `RunOptions`: `max_iterations`, `deadline` (seconds), `client`, `model`,
                 `compaction_max_tokens`, `compaction_keep_last`.
         """
-        return self._follower(_invoke(context, options)).wait(timeout)
+        return self.follower(invocation(context, options)).wait(timeout)
 
     async def arun(self, context: Any = None, **options: Any) -> Completion:
         """Do as `run`, from an event loop; cancelling the task cancels the run."""
         import asyncio  # here and not above: a program without an event loop should not import one
 
-        invoke = _invoke(context, options)
+        invoke = invocation(context, options)
         try:
-            return await self._follower(invoke).await_()
+            return await self.follower(invoke).await_()
         except asyncio.CancelledError:
             self.ref.tell(Cancel(invoke.run_id))
             raise
 
     def run_async(self, context: Any = None, **options: Any) -> RunHandle:
         """Begin an investigation and return at once; the handle yields notifications as they are sent."""
-        invoke = _invoke(context, options, self._journal)
+        invoke = invocation(context, options, self._journal)
         told = self._listeners.listen(invoke.run_id)
         outcome = ReplyFuture()
 
         def follow() -> None:
             try:
-                outcome.succeed(self._follower(invoke).wait())
+                outcome.succeed(self.follower(invoke).wait())
             except Exception as error:
                 outcome.fail(error)
             self._listeners.tell(invoke.run_id, None)
@@ -160,7 +160,9 @@ class OperatorHandle:
         """Cancel a run, by default all of them; return how many there were."""
         return int(self.ref.ask(Cancel(run_id), timeout=_GLANCE))
 
-    def _follower(self, invoke: Invoke) -> Follower[Completion]:
+    def follower(self, invoke: Invoke) -> Follower[Completion]:
+        """Return what stays with a run until it ends."""
+
         def gone(reason: str, deaths: int) -> Completion:
             why = f"the operator is gone: {reason}"
             return Completion(self.name, "crashed", trace_id=invoke.run_id, reason=why, crashes=deaths)
@@ -178,7 +180,12 @@ def reason_of(context: Any) -> dict[str, Any]:
     return dict(context) if isinstance(context, Mapping) else {"reason": str(context)}
 
 
-def _invoke(context: Any, options: Mapping[str, Any], notify: Ref | None = None) -> Invoke:
+def invocation(context: Any, options: Mapping[str, Any], notify: Ref | None = None) -> Invoke:
+    """Return what begins a run of an operator.
+
+    Raises:
+        ConfigurationError: an option is none, or cannot be so.
+    """
     check_names("a run of an operator", options, (each.name for each in fields(RunOptions)))
     check_values("a run of an operator", options)
     return Invoke(run_id=new_trace_id(), reason=reason_of(context), options=RunOptions(**options), notify=notify)

@@ -9,6 +9,7 @@ reported of a sick one that is neither its fault nor, by the table of causes, an
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from beamlens.llm.rules.causes import effects_between
+from benchmarks.cases.surroundings import NotPossible, made
 from benchmarks.cases.table import CASES, Case
 from benchmarks.options import Options
 from benchmarks.programs import Program, ProgramFailed
@@ -46,6 +48,7 @@ class Incident:
         alarms: what was reported and is not true, by `operator.anomaly_type`.
         seconds: from the beginning of the load to the end.
         failed: why it could not be run; empty: it was.
+        possible: whether this machine can give the program the surroundings that it needs.
     """
 
     case: Case
@@ -55,6 +58,7 @@ class Incident:
     alarms: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
     failed: str = ""
+    possible: bool = True
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain data, for machines."""
@@ -81,13 +85,14 @@ def run(options: Options, report: Report) -> None:
         for incident in pool.map(lambda case: _play(case, options), chosen):
             incidents.append(incident)
             report.row(incident.case.name, _word(incident), incident.seconds, f"  {_said(incident)}")
-    sick = [each for each in incidents if not each.case.healthy]
+    sick = [each for each in incidents if not each.case.healthy and each.possible]
     found = [each for each in sick if each.found]
     report.figure("recall", len(found) / max(1, len(sick)))
     report.figure("false_alarms", sum(len(each.alarms) for each in incidents))
     report.figure("incidents", len(sick))
-    report.figure("healthy", len(incidents) - len(sick))
-    report.figure("failed", sum(bool(each.failed) for each in incidents))
+    report.figure("healthy", sum(each.case.healthy and each.possible for each in incidents))
+    report.figure("failed", sum(bool(each.failed) and each.possible for each in incidents))
+    report.figure("not_possible_here", sum(not each.possible for each in incidents))
     if found:
         report.figure("found_seconds_p50", percentile([each.seconds for each in found], 50), 1)
     report.table("cases", [each.to_dict() for each in incidents])
@@ -105,7 +110,7 @@ def _chosen(options: Options) -> Sequence[Case]:
 
 def _word(incident: Incident) -> str:
     if incident.failed:
-        return "failed"
+        return "failed" if incident.possible else "not here"
     return "healthy" if incident.case.healthy else "yes" if incident.found else "NO"
 
 
@@ -122,12 +127,18 @@ def _said(incident: Incident) -> str:
 def _play(case: Case, options: Options) -> Incident:
     incident = Incident(case)
     try:
-        with Program("benchmarks.cases.host", [f"benchmarks.cases.{case.program}"]) as host:
-            port = host.hear()["port"]
-            with Program("benchmarks.web.load", [str(port)]) as load:
-                _look_until_found(case, options, host, load, incident)
+        with made(case.surroundings) as surroundings:
+            given = json.dumps({"surroundings": surroundings, "options": case.options})
+            with Program("benchmarks.cases.host", [f"benchmarks.cases.{case.program}", given]) as host:
+                told = host.hear()
+                if "not_possible" in told:
+                    raise NotPossible(told["not_possible"])
+                with Program("benchmarks.web.load", [str(told["port"])]) as load:
+                    _look_until_found(case, options, host, load, incident)
     except ProgramFailed as error:
         incident.failed = str(error)
+    except NotPossible as error:
+        incident.failed, incident.possible = str(error), False
     return incident
 
 
@@ -163,7 +174,7 @@ def judge(case: Case, outcome: Mapping[str, Any]) -> tuple[str | None, bool]:
         return None, False
     hypothesis = str(insight.get("root_cause_hypothesis") or "")
     cited = {one["id"]: one for one in outcome["notifications"]}
-    causes = [cited[each]["cause"] for each in insight["notification_ids"] if each in cited and cited[each]["cause"]]
+    causes = [_cause(cited[each]) for each in insight["notification_ids"] if each in cited]
     named = sorted((place, cause) for cause in causes if (place := hypothesis.find(cause)) >= 0)
     cause = named[0][1] if named else causes[0] if causes else None
     said = f"{hypothesis} {insight['summary']}"
@@ -179,9 +190,14 @@ def false_alarms(case: Case, outcome: Mapping[str, Any]) -> dict[str, str]:
     return {
         f"{one['operator']}.{one['anomaly_type']}": one["observation"]
         for one in outcome["notifications"]
-        if one["severity"] != "info" and not _follows(case, one["cause"])
+        if one["severity"] != "info" and not _follows(case, _cause(one))
     }
 
 
-def _follows(case: Case, cause: str | None) -> bool:
-    return any(cause == true or (cause is not None and effects_between(true, cause)) for true in case.causes)
+def _cause(notification: Mapping[str, Any]) -> str:
+    """Return a finding's cause; of a check that has none in the table its name."""
+    return str(notification["cause"] or notification["anomaly_type"])
+
+
+def _follows(case: Case, cause: str) -> bool:
+    return any(cause == true or effects_between(true, cause) for true in case.causes)

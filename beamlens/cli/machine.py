@@ -69,23 +69,28 @@ def demo(context: typer.Context) -> int:
 
 def new_skill(
     name: Annotated[str, typer.Argument(help="Letters, digits and underscores, such as orders.")],
-    directory: Annotated[Path, typer.Option(help="Where the file goes.")] = Path(),
+    directory: Annotated[Path, typer.Option(help="Where the files go.")] = Path(),
 ) -> int:
-    """Write a file with a skill to begin with."""
-    from beamlens.cli.new_skill import skill_source
+    """Write a file with a skill to begin with, and one with its tests."""
+    from beamlens.cli.new_skill import skill_sources
 
     if not name.isidentifier() or not name.islower() or not name.isascii():
         fail(f"{name!r} cannot name a skill; lower-case letters, digits and underscores are expected")
         return USAGE
-    path = directory / f"{name}_skill.py"
-    try:
-        with path.open("x") as file:
-            file.write(skill_source(name))
-    except FileExistsError:
-        fail(f"{path} is there already; it was left as it is")
+    files = {directory / file: text for file, text in skill_sources(name).items()}
+    there = next((path for path in files if path.exists()), None)
+    if there is not None:
+        fail(f"{there} is there already; it was left as it is")
         return USAGE
-    except OSError as error:
-        fail(f"{path} cannot be written: {error.strerror}")
-        return UNAVAILABLE
-    say(f"{path} was written; now fill in what it looks at, and add its class to the operators")
+    for path, text in files.items():
+        try:
+            with path.open("x", encoding="utf-8") as file:
+                file.write(text)
+        except OSError as error:
+            fail(f"{path} cannot be written: {error.strerror}")
+            return UNAVAILABLE
+    first, tests = files
+    say(
+        f"{first} was written, and its tests, {tests}; now fill in what it looks at, and add its class to the operators"
+    )
     return OK

@@ -1,16 +1,16 @@
-"""The text of a skill to begin with: it works as it is."""
+"""The text of a skill to begin with, and of its tests: both work as they are."""
 
 from __future__ import annotations
 
 from string import Template
 from typing import Final
 
-__all__ = ["skill_source"]
+__all__ = ["skill_sources"]
 
 _SOURCE: Final = Template('''\
 """What ${name} looks like from inside this program."""
 
-import gc
+import threading
 
 from beamlens import Skill
 
@@ -28,19 +28,43 @@ class $class_name(Skill):
 
     def snapshot(self):
         """Return numbers that tell how things stand; quick, and small."""
-        return {"tracked_objects": len(gc.get_objects())}
+        return {"threads": threading.active_count()}
 
     def callbacks(self):
         """Return functions that Lua may call to look closer."""
-        return {"${name}_collections": lambda: [each["collections"] for each in gc.get_stats()]}
+        return {"${name}_threads": self.threads}
 
     def callback_docs(self):
         """Describe each of them to the model."""
-        return "### ${name}_collections()\\nA list: how often each generation was collected."
+        return "### ${name}_threads(limit)\\nA list: names of threads. `limit` 1 to 50, default 10."
+
+    def threads(self, limit: int = 10):
+        """Return the names of some threads."""
+        return [thread.name for thread in threading.enumerate()][: max(1, min(limit, 50))]
+''')
+
+_TESTS: Final = Template('''\
+"""Tests of $class_name: python -m pytest test_${name}_skill.py"""
+
+from ${name}_skill import $class_name
+
+from beamlens.testing import SkillHarness
+
+
+def test_it_keeps_what_is_asked_of_skills():
+    with SkillHarness($class_name) as skill:
+        skill.assert_good()
+
+
+def test_it_tells_how_things_stand():
+    with SkillHarness($class_name) as skill:
+        assert skill.snapshot()["threads"] >= 1
+        assert skill.lua("return #${name}_threads(1)") == 1
 ''')
 
 
-def skill_source(name: str) -> str:
-    """Return the source of a skill of this name."""
+def skill_sources(name: str) -> dict[str, str]:
+    """Return the sources of a skill of this name and of its tests, by the names of their files."""
     title = name.replace("_", " ").capitalize()
-    return _SOURCE.substitute(name=name, title=title, class_name=f"{title.title().replace(' ', '')}Skill")
+    given = {"name": name, "title": title, "class_name": f"{title.title().replace(' ', '')}Skill"}
+    return {f"{name}_skill.py": _SOURCE.substitute(given), f"test_{name}_skill.py": _TESTS.substitute(given)}

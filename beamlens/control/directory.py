@@ -13,7 +13,16 @@ from typing import Final
 from beamlens.errors import BeamlensError
 from beamlens.sandbox.directory import why_not_private
 
-__all__ = ["SUFFIX", "ControlDirectoryError", "control_directory", "listen", "prepare", "remove_stale", "sockets"]
+__all__ = [
+    "SUFFIX",
+    "ControlDirectoryError",
+    "control_directory",
+    "listen",
+    "listen_at",
+    "prepare",
+    "remove_stale",
+    "sockets",
+]
 
 SUFFIX: Final = ".sock"
 _NEW: Final = ".new"  # bound, and not yet listening
@@ -58,9 +67,15 @@ def listen(directory: Path, name: str) -> tuple[socket.socket, Path]:
         OSError: it cannot be bound.
     """
     path = directory / f"{name}{SUFFIX}"
-    new = directory / f"{name}{_NEW}"
+    return listen_at(path), path
+
+
+def listen_at(path: Path) -> socket.socket:
+    """Return a socket that listens at a path; what was there is replaced. Raises as `listen`."""
+    new = path.with_suffix(_NEW)
     if len(os.fsencode(path)) > _LONGEST:
         raise ControlDirectoryError(f"{path} is too long for a socket ({_LONGEST} bytes); use a shorter directory")
+    new.unlink(missing_ok=True)  # of one that died in the middle of this
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         listener.bind(str(new))
@@ -72,7 +87,7 @@ def listen(directory: Path, name: str) -> tuple[socket.socket, Path]:
         listener.close()
         new.unlink(missing_ok=True)
         raise
-    return listener, path
+    return listener
 
 
 def sockets(directory: Path) -> list[Path]:

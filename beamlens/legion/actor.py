@@ -33,6 +33,7 @@ from supervision import SHUTDOWN, Down, ProcessActor, ReplyFuture
 __all__ = ["AgentActor"]
 
 _BROKEN: Final = "broken"
+_IDLE: Final = "idle"
 _MOST_CRASHES: Final = 5
 
 
@@ -55,6 +56,8 @@ class AgentActor(ProcessActor):
         self._job: Job[TurnState] | None = None
         self._resumed: str | None = None
         self._failure: BaseException | None = None
+        self._busy_until = time.monotonic()
+        self._evaluations: list[threading.Thread] = []
         self._handlers: Mapping[type, Callable[[Any], Any]] = {
             Message: self._message,
             Await: self._await,
@@ -98,6 +101,8 @@ class AgentActor(ProcessActor):
         """Answer, mostly later."""
         if message == _BROKEN and self._failure is not None:
             raise self._failure
+        if message == _IDLE:
+            return self._retire()
         handler = self._handlers.get(type(message))
         return None if handler is None else handler(message)
 
@@ -179,8 +184,11 @@ class AgentActor(ProcessActor):
                 future.fail(error)
             finally:
                 evaluator.close()
+                self._busy_until = time.monotonic()
 
-        threading.Thread(target=work, name="legion-evaluate", daemon=True).start()
+        self._evaluations = [thread for thread in self._evaluations if thread.is_alive()]
+        self._evaluations.append(threading.Thread(target=work, name="legion-evaluate", daemon=True))
+        self._evaluations[-1].start()
         return future
 
     # -- the run thread -------------------------------------------------------------------------
@@ -247,6 +255,7 @@ class AgentActor(ProcessActor):
             self._conversation = self._turn.conversation
         finally:
             self._job = self._turn = None
+            self._busy_until = time.monotonic()
         return result
 
     def _complete(self, request: ModelRequest, cancel: threading.Event | None = None) -> ModelReply:
@@ -257,7 +266,31 @@ class AgentActor(ProcessActor):
             timer.cancel()
 
     def _idle(self) -> float | None:
-        return self._evaluator.rest()
+        """Return how long the run thread may wait for a message."""
+        waits = [self._evaluator.rest(), self._patience()]
+        return min((wait for wait in waits if wait is not None), default=None)
+
+    def _patience(self) -> float | None:
+        """Return the seconds until the agent ends itself; at the end of them have that looked at."""
+        most = self._definition.options.idle_timeout
+        if most is None:
+            return None
+        left = self._busy_until + most - time.monotonic()
+        if left > 0:
+            return left
+        self.actor_ref.tell(_IDLE)
+        return most
+
+    def _retire(self) -> None:
+        """End in order, unless there is something to do by now; what is kept of the agent stays."""
+        most = self._definition.options.idle_timeout
+        rested = most is not None and time.monotonic() - self._busy_until >= most
+        if rested and not any(thread.is_alive() for thread in self._evaluations):
+            self._worker.attach(None, ReplyFuture(), self._end)
+
+    def _end(self) -> None:
+        self._resources.give_up()
+        self.exit(SHUTDOWN)
 
     def _break(self, error: BaseException) -> None:
         """End the process; the next one goes on."""

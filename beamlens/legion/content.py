@@ -25,8 +25,11 @@ class Content:
         """Return it as events carry it: a text, or a list of parts."""
         if not self.images:
             return self.text
-        pictures = [{"image": image.media_type, "bytes": len(image.data)} for image in self.images]
-        return [*([self.text] if self.text else []), *pictures]
+        return [*([self.text] if self.text else []), *map(_told, self.images)]
+
+
+def _told(image: Image) -> dict[str, Any]:
+    return {"image_url": image.url} if image.url else {"image": image.media_type, "bytes": len(image.data)}
 
 
 def content_of(message: Any, limit: float) -> Content:

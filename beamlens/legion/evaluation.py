@@ -214,8 +214,9 @@ def _raising(functions: Mapping[str, Any]) -> str:
         return ""
     plain = [name for name in functions if "." not in name]
     tables = sorted({name.partition(".")[0] for name in functions if "." in name})
-    body = "local v, why = f(...) if why ~= nil then e(why, 0) end return v"
+    # ToolError is a name of ours that says nothing to the model: what follows begins with the tool's name.
+    body = "local v, why = f(...) if why ~= nil then e(g(why, '^ToolError: ', ''), 0) end return v"
     wrap = f"local function w(f) return function(...) {body} end end"
     lines = [f"{name} = w({name})" for name in plain]
     lines += [f"for k, f in p({name}) do {name}[k] = w(f) end" for name in tables]
-    return f"do local e, p = error, pairs {wrap} {' '.join(lines)} end "
+    return f"do local e, p, g = error, pairs, string.gsub {wrap} {' '.join(lines)} end "

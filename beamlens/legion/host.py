@@ -18,6 +18,7 @@ from beamlens.legion.store.keeper import Release
 from beamlens.legion.store.store import Claim, Refused
 from beamlens.legion.text import error_text
 from beamlens.legion.tools.human_tool import HUMAN
+from beamlens.llm.usage import Past, UsageTally
 from beamlens.parts import Parts
 from supervision import ChildSpec, Ref, Registry, ReplyFuture, RequestError, SupervisorRef
 
@@ -104,22 +105,37 @@ class Host(pykka.ThreadingActor):
     Args:
         tree: names the registry of the tree.
         offices: outlives this actor.
+        tally: counts what the tree's own gateway was used for, over its restarts; None: there is no own one.
         _kept: what else the tree's handle finds here.
     """
 
-    def __init__(self, tree: str, offices: Offices, **_kept: Any) -> None:
+    def __init__(self, tree: str, offices: Offices, tally: UsageTally | None = None, **_kept: Any) -> None:
         super().__init__()
         self._tree = tree
+        self._tally = tally
         self._offices = offices
         self._handlers: dict[type, Callable[[Any], Any]] = {
             StartAgent: lambda message: hire(offices, message.config),
             StopAgent: lambda message: dismiss(tree, message.agent_id),
             CallApplication: self._call,
+            Past: self._remind,
         }
 
     def on_start(self) -> None:
-        """Make itself known, once it can be found."""
+        """Make itself known, once it can be found; begin to count."""
         self.actor_ref.tell(_REGISTER)
+        if self._tally is not None:
+            self._tally.gateway = self.actor_ref
+            self._tally.__enter__()
+
+    def on_stop(self) -> None:
+        """Count no more; the tally keeps what it has."""
+        if self._tally is not None:
+            self._tally.__exit__()
+
+    def on_failure(self, *_: Any) -> None:
+        """Count no more; the next host goes on."""
+        self.on_stop()
 
     def on_receive(self, message: Any) -> Any:
         """Begin what was asked for; it is answered when it is done."""
@@ -138,6 +154,12 @@ class Host(pykka.ThreadingActor):
 
         threading.Thread(target=work, name="legion-host", daemon=True).start()
         return future
+
+    def _remind(self, past: Past) -> None:
+        """Tell a gateway that was started again what its predecessors were used for."""
+        gateway = Parts(self._tree).find("gateway")
+        if gateway is not None:
+            gateway.tell(past)
 
     def _call(self, message: CallApplication) -> Any:
         if message.name == HUMAN:

@@ -106,6 +106,14 @@ class LegionTree(SupervisorRef):
         """End an agent; what is kept of it stays. False where it does not run."""
         return dismiss(self._tree, agent_id)
 
+    def usage(self) -> Any:
+        """Return what models were used for, by caller (`legion:Clerk`) and by run (the agent's id).
+
+        With a tree of BeamLens' gateway, what that was used for in all.
+        """
+        tally = self._kept("host")["tally"]
+        return self._own_options()["beamlens"].usage() if tally is None else tally.report()
+
     # -- what is kept ---------------------------------------------------------------------------
 
     def kept(self) -> list[Kept]:
@@ -219,6 +227,7 @@ class LegionTree(SupervisorRef):
             vault=dict(vault),
             secrets=key_variables(registry),
             model=named,
+            prices=dict((own if own.beamlens is None else own.beamlens.options).prices or {}),
             allow_reduced_sandbox=own.allow_reduced_sandbox,
         )
 

@@ -85,13 +85,20 @@ class Meter:
             self._spend(tokens, money)
 
     def used(self) -> dict[str, Any]:
-        """Return what was used since the process began."""
+        """Return what the agent has used in all."""
         return {
             "requests": self.requests,
             "tokens": self.tokens,
             "evaluations": self.evaluations,
             "money": self.money,
         }
+
+    def remember(self, used: Mapping[str, Any]) -> None:
+        """Add what the agent used in former lives."""
+        self.requests += int(used.get("requests", 0))
+        self.tokens += int(used.get("tokens", 0))
+        self.evaluations += int(used.get("evaluations", 0))
+        self.money += float(used.get("money", 0.0))
 
     def _check(self, asked: str) -> None:
         if not self._rules:

@@ -7,6 +7,7 @@ from typing import Any
 
 from beamlens.legion.content import Content
 from beamlens.legion.rules import Rule
+from beamlens.llm.prices import Price
 from supervision import Ref, wire_value
 
 __all__ = [
@@ -41,6 +42,7 @@ class AgentConfig:
         vault: values for its tools.
         secrets: names of environment variables that it removes from its process.
         model: the name of the model as events tell it where the options name none.
+        prices: of models, in place of the known ones or beside them.
         allow_reduced_sandbox: whether Lua may run where a defence of the sandbox is missing.
     """
 
@@ -56,6 +58,7 @@ class AgentConfig:
     vault: dict[str, Any] = field(default_factory=dict)
     secrets: tuple[str, ...] = ()
     model: str = ""
+    prices: dict[str, Price] = field(default_factory=dict)
     allow_reduced_sandbox: bool = False
 
 

@@ -20,8 +20,12 @@ _CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
     "persistence": ("step", "turn"),
     "interrupted": ("tell", "rerun"),
 }
-_COUNTS: Final = ("max_iterations", "sandbox_max_heap", "max_bindings_bytes", "max_sub_agents", "max_tokens")
-_SECONDS: Final = ("sandbox_timeout", "request_seconds")
+_COUNTS: Final = (
+    *("max_iterations", "sandbox_max_heap", "max_bindings_bytes", "max_sub_agents", "max_tokens"),
+    *("compaction_max_tokens", "compaction_keep_last"),
+)
+_SECONDS: Final = ("sandbox_timeout", "request_seconds", "idle_timeout")
+_OR_NONE: Final = ("compaction_max_tokens", "idle_timeout")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +54,9 @@ class AgentOptions:
         request_seconds: for one request to the model.
         retry_waits: seconds before a further request when one has failed.
         max_tokens: the longest reply.
+        compaction_max_tokens: the size from which on a conversation is shortened; None for never.
+        compaction_keep_last: how many messages stay as they are then.
+        idle_timeout: seconds without a turn after which the agent ends itself; None for never.
 
     Raises:
         ConfigurationError: a value that cannot be.
@@ -73,6 +80,9 @@ class AgentOptions:
     request_seconds: float = 60.0
     retry_waits: tuple[float, ...] = (1.0, 2.0)
     max_tokens: int = 4096
+    compaction_max_tokens: int | None = 100_000
+    compaction_keep_last: int = 5
+    idle_timeout: float | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "max_message_length", check_limit(self.max_message_length))
@@ -81,13 +91,11 @@ class AgentOptions:
         for name, choices in _CHOICES.items():
             if getattr(self, name) not in choices:
                 raise ConfigurationError(f"{name} is {getattr(self, name)!r}; one of {', '.join(choices)} is expected")
-        for name in _COUNTS:
+        for name in _given(self, _COUNTS):
             _check_whole(name, getattr(self, name), 1)
         _check_whole("max_retries", self.max_retries, 0)
-        for name in _SECONDS:
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
-                raise ConfigurationError(f"{name} is {value!r}; seconds above 0 are expected")
+        for name in _given(self, _SECONDS):
+            _check_seconds(name, getattr(self, name))
 
 
 def merged(*layers: Mapping[str, Any]) -> AgentOptions:
@@ -113,6 +121,15 @@ def check_known(given: Mapping[str, Any]) -> None:
     unknown = sorted(set(given) - known)
     if unknown:
         raise ConfigurationError(f"an agent has no option {unknown[0]!r}; it has: {', '.join(sorted(known))}")
+
+
+def _given(options: AgentOptions, names: tuple[str, ...]) -> list[str]:
+    return [name for name in names if name not in _OR_NONE or getattr(options, name) is not None]
+
+
+def _check_seconds(name: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
+        raise ConfigurationError(f"{name} is {value!r}; seconds above 0 are expected")
 
 
 def _check_whole(name: str, value: object, least: int) -> None:

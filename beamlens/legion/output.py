@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from beamlens.errors import ConfigurationError
-from beamlens.legion.hints import Unfit, convert, inlined, schema_of
+from beamlens.legion.hints import Unfit, convert
+from beamlens.legion.schemas import inlined, schema_of
 from beamlens.llm.schema import violations
 
 __all__ = ["Output"]

@@ -15,10 +15,11 @@ from beamlens.legion.limits import Meter
 from beamlens.legion.messages import AgentConfig, Message
 from beamlens.legion.rules import Rule, Violation
 from beamlens.legion.state import Conversation
-from beamlens.legion.store.keeper import Accept, Admit, Load, Spend
+from beamlens.legion.store.keeper import Accept, Admit, Load, Release, Spend
 from beamlens.legion.store.store import Checkpoint, Saved
 from beamlens.llm.client import ModelClient
 from beamlens.llm.model import ModelReply, ModelRequest
+from beamlens.llm.prices import DEFAULT_PRICES
 from beamlens.parts import Parts
 from beamlens.sandbox import Sandbox
 from supervision import Ref, ReplyFuture, SupervisionError
@@ -50,11 +51,12 @@ class Resources:
         self._sandbox: Sandbox | None = None
         self._lock = threading.RLock()
         self._codec = Codec(Limits())
-        self._written = 0
+        self._written: tuple[Any, ...] = ()
         self._saving: list[tuple[Checkpoint, ReplyFuture]] = []
         self.ending = False
         self.sub_agents: dict[str, tuple[Ref, str]] = {}
-        self.meter = Meter(definition.name, definition.options.rate_limit, self._admit, self._spend)
+        prices = {**DEFAULT_PRICES, **config.prices}
+        self.meter = Meter(definition.name, definition.options.rate_limit, self._admit, self._spend, prices)
 
     # -- the model ------------------------------------------------------------------------------
 
@@ -110,8 +112,8 @@ class Resources:
         if self.ending:
             return
         messages = conversation.context.messages
-        first = min(self._written, len(messages))
-        bare = replace(conversation, context=replace(conversation.context, messages=()))
+        first = _same(self._written, messages)
+        bare = replace(conversation, context=replace(conversation.context, messages=()), used=self.meter.used())
         turn = conversation.turn
         checkpoint = Checkpoint(
             agent_id=self._config.agent_id,
@@ -121,7 +123,7 @@ class Resources:
             messages=tuple(self._codec.encode(message) for message in messages[first:]),
             taken=None if turn is None else turn.call_id,
         )
-        self._written = len(messages)
+        self._written = messages
         with self._lock:
             self._saving.append((checkpoint, self._begin_ask(checkpoint)))
 
@@ -152,7 +154,8 @@ class Resources:
             return None, waiting
         bare: Any = self._codec.decode(saved.body)
         messages: tuple[Any, ...] = tuple(self._codec.decode(body) for body in saved.messages)
-        self._written = len(messages)
+        self._written = messages
+        self.meter.remember(bare.used)
         return replace(bare, context=replace(bare.context, messages=messages)), waiting
 
     def accept(self, message: Message) -> None:
@@ -160,6 +163,12 @@ class Resources:
         store = self._parts.find("store")
         if store is not None:
             store.tell(Accept(self._config.agent_id, message.call_id, self._codec.encode(message)))
+
+    def give_up(self) -> None:
+        """Let others have the agent. Any thread; does not wait."""
+        store = self._parts.find("store")
+        if store is not None:
+            store.tell(Release(self._config.agent_id))
 
     def _admit(self, rules: tuple[Rule, ...], asked: str) -> tuple[Violation, ...]:
         return tuple(self._ask(Admit(self._config.agent_id, rules, asked)))
@@ -188,3 +197,9 @@ class Resources:
                 if time.monotonic() >= deadline or not store.is_alive():
                     raise
                 time.sleep(_REST)
+
+
+def _same(old: tuple[Any, ...], new: tuple[Any, ...]) -> int:
+    """Return how many messages at the beginning are the same ones; a shortened conversation begins anew."""
+    pairs = enumerate(zip(old, new, strict=False))
+    return next((place for place, (one, other) in pairs if one is not other), min(len(old), len(new)))

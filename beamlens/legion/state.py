@@ -66,12 +66,14 @@ class Conversation:
         bindings: Lua's global variables.
         turn: the turn that is on.
         outcomes: of the last turns, for who asks again.
+        used: what the agent has used in all; see `Meter`.
     """
 
     context: Context = field(default_factory=Context)
     bindings: dict[str, Any] = field(default_factory=dict)
     turn: TurnState | None = None
     outcomes: dict[str, Any] = field(default_factory=dict)
+    used: dict[str, Any] = field(default_factory=dict)
 
     def with_turn(self, **changes: Any) -> Conversation:
         """Return it with the turn changed."""

@@ -31,6 +31,7 @@ from beamlens.legion.store.store import Store
 from beamlens.llm.budget import Budget
 from beamlens.llm.prices import Price
 from beamlens.llm.registry import ClientRegistry, key_variables, validate
+from beamlens.llm.usage import UsageTally
 from beamlens.sandbox.keeper import SandboxKeeper
 from beamlens.tree_parts import TreeGateway
 from supervision import Backoff, ChildSpec, DynamicSupervisor, Supervisor, configure
@@ -172,7 +173,14 @@ def _children(tree: str, options: LegionOptions, given: dict[str, Any]) -> list[
             owner=offices.owner,
             lease_seconds=options.lease_seconds,
         ),
-        _part("host", Host, tree=tree, offices=offices, options=given),
+        _part(
+            "host",
+            Host,
+            tree=tree,
+            offices=offices,
+            tally=UsageTally(tree=tree) if options.beamlens is None else None,
+            options=given,
+        ),
     ]
     if options.beamlens is None:
         prices = None if options.prices is None else dict(options.prices)

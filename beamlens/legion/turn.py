@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from beamlens.agent.asking import Asking
+from beamlens.agent.compaction import Run
 from beamlens.agent.control import Control, Interrupted
 from beamlens.agent.retry import RetryPolicy
 from beamlens.errors import ModelError
@@ -23,6 +24,7 @@ from beamlens.legion.limits import LimitReached, Meter
 from beamlens.legion.llm_observer import LlmObserver
 from beamlens.legion.reply import EVALUATIONS, Reply, parse
 from beamlens.legion.results import MAX_ITERATIONS, MAX_RETRIES, Cancelled, Ok, Result
+from beamlens.legion.shortening import shortened
 from beamlens.legion.state import Conversation, Decision
 from beamlens.legion.telemetry import Span, emit
 from beamlens.legion.text import error_text, shown, truncated
@@ -168,7 +170,19 @@ class Turn:
 
     # -- the model ------------------------------------------------------------------------------
 
+    def _shorten(self, *, at_once: bool = False) -> bool:
+        """Shorten the conversation where it has grown too long; tell whether it did become shorter."""
+        before, run = self.conversation.context, Run(self._shop.agent_id, self._state.iteration)
+        try:
+            found = shortened(before, self._state.content, self._options, self._complete, run, at_once=at_once)
+        except ModelError:
+            self._control.check()  # it was cancelled
+            raise
+        self.conversation = replace(self.conversation, context=found)
+        return len(found.messages) < len(before.messages)
+
     def _request(self) -> ModelReply | Cancelled | None:
+        self._shorten()
         self._shop.meter.request()
         definition, options = self._definition, self._options
         request = ModelRequest(
@@ -195,6 +209,9 @@ class Turn:
 
     def _failed(self, error: ModelError) -> Cancelled | None:
         failure = error.failure
+        if failure.kind == "context_window" and self._shorten(at_once=True):
+            self.conversation = self.conversation.with_turn(retries=self._state.retries + 1)
+            return None
         if not failure.retryable and failure.kind != "malformed":
             return Cancelled("llm_failed", f"{failure.kind}: {failure.text}")
         retries = self._state.retries + 1
@@ -290,6 +307,7 @@ class Turn:
         return f"refused by {name}: {verdict.reason}"
 
     def _complete(self, request: ModelRequest) -> ModelReply:
+        self._shop.meter.request()
         reply = self._shop.complete(request, self._control.cancelled)
         self._shop.meter.spent(reply)
         return reply

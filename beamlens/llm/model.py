@@ -76,10 +76,26 @@ class ToolCall:
 @wire_value
 @dataclass(frozen=True, slots=True)
 class Image:
-    """Show a picture: its bytes and media type, such as `image/png`."""
+    """Show a picture: its bytes and media type, or the address from which the provider gets it.
 
-    data: bytes
+    Args:
+        data: the bytes.
+        media_type: of the bytes.
+        url: `https://...`; in place of bytes, for providers that fetch pictures.
+
+    Raises:
+        ValueError: neither bytes nor an address, or both, or an address that is none of the web.
+    """
+
+    data: bytes = b""
     media_type: str = "image/png"
+    url: str = ""
+
+    def __post_init__(self) -> None:
+        if bool(self.data) == bool(self.url):
+            raise ValueError("a picture is given by its bytes or by its url; exactly one of the two is expected")
+        if self.url and not self.url.startswith(("https://", "http://")):
+            raise ValueError(f"the url of a picture is {self.url[:80]!r}; https://... is expected")
 
 
 @wire_value

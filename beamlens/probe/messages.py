@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from beamlens.skills.checks import Check
@@ -21,7 +21,9 @@ __all__ = [
     "Answer",
     "Call",
     "Failed",
+    "ListNodes",
     "ListSkills",
+    "NodeInfo",
     "RemoveSkill",
     "SkillFacts",
 ]
@@ -43,18 +45,49 @@ class Call:
         name: `snapshot`, `callback_docs`, `checks`, `describe`, `names`, or that of a callback.
         args: of a callback; plain data.
         seconds: how long it may take, the wait for its turn included; None or more means the skill's own limit.
+        node: which process of a group is meant, by its name; None: the tree's own, but a snapshot is of all of them;
+            empty: the one that is asked, as it is.
     """
 
     skill: str
     name: str
     args: tuple[Any, ...] = ()
     seconds: float | None = None
+    node: str | None = None
 
 
 @wire_value
 @dataclass(frozen=True, slots=True)
 class ListSkills:
     """Ask for the names of the skills that the probe holds; answered by a list of texts."""
+
+
+@wire_value
+@dataclass(frozen=True, slots=True)
+class ListNodes:
+    """Ask for the processes that the probe can look into; answered by a list of `NodeInfo`, the own one first."""
+
+
+@wire_value
+@dataclass(frozen=True, slots=True)
+class NodeInfo:
+    """Describe one process of a program.
+
+    Args:
+        name: by which findings name it.
+        pid: its process id.
+        elected: whether the operators' tree runs in it.
+        silent_seconds: since when it has not answered though it was asked; 0 where it answers.
+    """
+
+    name: str
+    pid: int
+    elected: bool = False
+    silent_seconds: float = 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain JSON data."""
+        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)

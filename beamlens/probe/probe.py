@@ -11,10 +11,11 @@ from typing import Any, Final
 
 import pykka
 
+from beamlens.domain.ids import node_name
 from beamlens.errors import ConfigurationError, SkillError
 from beamlens.probe import events, watchdog
 from beamlens.probe.faults import Redact, unredacted
-from beamlens.probe.messages import SNAPSHOT, AddSkill, Answer, Call, Failed, ListSkills, RemoveSkill
+from beamlens.probe.messages import SNAPSHOT, AddSkill, Answer, Call, Failed, ListNodes, ListSkills, NodeInfo, RemoveSkill
 from beamlens.probe.runner import START, STOP, SkillRunner
 from beamlens.probe.specs import SkillSet, SkillSpec, skill_spec
 from supervision.future import ReplyFuture
@@ -59,6 +60,7 @@ class Probe(pykka.ThreadingActor):
         self._runners: dict[str, SkillRunner] = {}
         self._handlers: dict[type, Callable[[Any], object]] = {
             Call: self._call,
+            ListNodes: lambda _: [NodeInfo(node_name(), os.getpid(), elected=True)],
             ListSkills: lambda _: list(self._runners),
             AddSkill: self._add,
             RemoveSkill: self._remove,

@@ -12,14 +12,26 @@ import pykka
 
 from beamlens.errors import SkillError
 from beamlens.probe.faults import Redact, unredacted
-from beamlens.probe.messages import CALLBACK_DOCS, CHECKS, DESCRIBE, NAMES, SNAPSHOT, Answer, Call, Failed, SkillFacts
+from beamlens.probe.messages import (
+    CALLBACK_DOCS,
+    CHECKS,
+    DESCRIBE,
+    NAMES,
+    SNAPSHOT,
+    Answer,
+    Call,
+    Failed,
+    ListNodes,
+    NodeInfo,
+    SkillFacts,
+)
 from beamlens.probe.runner import START, SkillRunner
 from beamlens.probe.specs import skill_spec
 from beamlens.skills.checks import Check
 from beamlens.skills.skill import Skill
 from supervision.errors import AskCycle, MailboxFull, MessageError
 
-__all__ = ["LocalSkill", "RemoteSkill", "SkillAccess"]
+__all__ = ["Access", "LocalSkill", "RemoteSkill", "SkillAccess"]
 
 _MARGIN: Final = 2.0
 """Seconds that the probe gets beyond a call's limit to say that it is over."""
@@ -73,7 +85,7 @@ class SkillAccess(Protocol):
         ...
 
 
-class _Access:
+class Access:
     """The calls of `SkillAccess` in terms of one, `ask`."""
 
     def ask(self, name: str, args: Sequence[Any] = (), seconds: float | None = None) -> Answer:
@@ -110,7 +122,7 @@ class _Access:
         return self.ask(DESCRIBE).value  # type: ignore[no-any-return]
 
 
-class RemoteSkill(_Access):
+class RemoteSkill(Access):
     """Call a skill that the probe runs, in the application's process.
 
     Every call only reads, so one that met the end of the probe is asked again, of the probe that the supervisor
@@ -120,21 +132,48 @@ class RemoteSkill(_Access):
         probe: a ref to the probe that follows its restarts.
         name: under which the probe holds the skill.
         snapshot_seconds, callback_seconds: how long a call may take; the skill's own limits if those are shorter.
+        node: which process of a group is asked; None: as the probe sees fit.
     """
 
-    def __init__(self, probe: Any, name: str, *, snapshot_seconds: float = 5.0, callback_seconds: float = 10.0) -> None:
+    def __init__(
+        self,
+        probe: Any,
+        name: str,
+        *,
+        snapshot_seconds: float = 5.0,
+        callback_seconds: float = 10.0,
+        node: str | None = None,
+    ) -> None:
         self.name = name
         self._probe = probe
         self._snapshot_seconds = snapshot_seconds
         self._callback_seconds = callback_seconds
+        self._node = node
+
+    def at(self, node: str) -> RemoteSkill:
+        """Return the same skill in another process of the group, by the node's name."""
+        limits = {"snapshot_seconds": self._snapshot_seconds, "callback_seconds": self._callback_seconds}
+        return RemoteSkill(self._probe, self.name, node=node, **limits)
+
+    def nodes(self) -> list[NodeInfo]:
+        """Return the processes that the probe can look into, its own first.
+
+        Raises:
+            SkillError: the probe does not answer.
+        """
+        answer = self._answer(ListNodes(), _MARGIN, "nodes")
+        if isinstance(answer, Failed):
+            raise SkillError(answer.kind, answer.text)
+        return list(answer)
 
     def ask(self, name: str, args: Sequence[Any] = (), seconds: float | None = None) -> Answer:
         """Return the answer to any call, with what it cost; `seconds` may shorten its limit."""
         limit = self._snapshot_seconds if name == SNAPSHOT else self._callback_seconds
-        call = Call(self.name, name, tuple(args), limit if seconds is None else min(seconds, limit))
-        answer = self._answer(call)
+        allowed = limit if seconds is None else min(seconds, limit)
+        call = Call(self.name, name, tuple(args), allowed, self._node)
+        answer = self._answer(call, allowed, name)
         if isinstance(answer, Failed) and answer.kind == "gone":
-            answer = self._answer_of_next(call, answer)
+            answer = self._answer_of_next(call, allowed, answer)
         if isinstance(answer, Answer):
             return answer
         if isinstance(answer, Failed):
@@ -144,7 +183,7 @@ class RemoteSkill(_Access):
     def close(self) -> None:
         """Be done with it; the probe keeps the skill."""
 
-    def _answer_of_next(self, call: Call, answer: object) -> object:
+    def _answer_of_next(self, call: Call, allowed: float, answer: object) -> object:
         """Ask again while the probe is being restarted, which takes as long as its skills need to stop."""
         deadline, delay = time.monotonic() + _RESTART_SECONDS, 0.005
         while isinstance(answer, Failed) and answer.kind == "gone":
@@ -152,25 +191,25 @@ class RemoteSkill(_Access):
                 break
             time.sleep(delay)
             delay = min(2 * delay, 0.1)
-            answer = self._answer(call)
+            answer = self._answer(call, allowed, call.name)
         return answer
 
-    def _answer(self, call: Call) -> object:
+    def _answer(self, message: Call | ListNodes, seconds: float, name: str) -> Any:
         try:
-            return self._probe.ask(call, timeout=max(call.seconds or 0.0, 0.0) + _MARGIN)
+            return self._probe.ask(message, timeout=max(seconds, 0.0) + _MARGIN)
         except pykka.ActorDeadError as error:
             return Failed("gone", f"the probe is gone: {error}")
         except pykka.Timeout:
-            return Failed("timeout", f"the probe did not answer {call.name}() within {call.seconds:g} s")
+            return Failed("timeout", f"the probe did not answer {name}() within {seconds:g} s")
         except MailboxFull:
             return Failed("busy", "the probe has too many unread messages; try again later")
         except MessageError as error:
-            return Failed("bad_arguments", f"the arguments of {call.name}() cannot be sent: {error}")
+            return Failed("bad_arguments", f"the arguments of {name}() cannot be sent: {error}")
         except AskCycle as error:
             return Failed("refused", str(error))
 
 
-class LocalSkill(_Access):
+class LocalSkill(Access):
     """Call a skill that runs in this process, as one with `runs_in = "operator"` does.
 
     Args:

@@ -19,6 +19,7 @@ from beamlens.skills.web.flight import flight_rows
 from beamlens.skills.web.texts import DOCS, SYSTEM_PROMPT
 from beamlens.skills.web.traffic import traffic
 from beamlens.skills.web.wrapping import wrap
+from beamlens.skills.work_done import work_done
 
 __all__ = ["Http", "wrap"]
 
@@ -44,11 +45,13 @@ class Http(Skill):
         if not self._watching:
             self._watching = True
             traffic.begin_watching()
+            work_done.add(_answered)
 
     def stop(self) -> None:
         """Stop counting; wrapped applications pass their requests on from then on."""
         if self._watching:
             self._watching = False
+            work_done.remove(_answered)
             traffic.end_watching()
 
     def checks(self) -> Sequence[Check]:
@@ -122,3 +125,8 @@ class Http(Skill):
             }
             for (at, func, waits_for), members in ordered[:50]
         ]
+
+
+def _answered() -> int:
+    """Return how many requests were answered since the counting began."""
+    return traffic.totals["requests"]

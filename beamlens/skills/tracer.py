@@ -35,8 +35,10 @@ _DOCS: Final = """\
 ### tracer_start(function, seconds, calls)
 Follow the calls of one function, named in full, for at most `seconds` (up to 60, default 10) and `calls` (up to 50,
 default 20). Returns at once: `function`, `at` (where it begins), `how` (`wrapper` or `monitoring`), `seconds`, `calls`.
-Refused: while another trace runs; functions of the standard library, of installed packages and of BeamLens; what is not
-written in Python; generators. A function called more than 500 times a second ends its trace.
+Of a decorated function the one below its decorators is followed; as a `wrapper`, what the decorators made of it. Refused:
+while another trace runs; functions of the standard library, of installed packages and of BeamLens; what is not written
+in Python; generators; and for a `wrapper` also properties and cached functions. A function called more than 500 times a
+second ends its trace.
 
 ```lua
 local started, problem = tracer_start("shop.orders.place", 5, 20)
@@ -45,9 +47,10 @@ return started and started.at or problem
 
 ### tracer_get(limit)
 What the present or last trace has seen: `active`, `function`, `ended` (why), `elapsed_ms`, `count` (all calls),
-`per_second`, `calls`, newest first: rows of `at_ms` (since the start), `ms`, `arguments` and `named` (types),
-`returned` or `raised` (a type), `thread`; `ms` (`p50`, `longest`), `raised` (by type), `callers` (the lines that
-call it, with how often). `limit` 1 to 50, default 20.
+`per_second`, `calls`, newest first: rows of `at_ms` (since the start), `ms`, `arguments` (types by parameter),
+`returned` or `raised` (a type), `thread`; `ms` (`p50`, `longest`), `raised` (by type; `sees_raised` is false where so
+many exceptions fly that they are not followed), `callers` (the lines that call it, with how often). `limit` 1 to 50,
+default 20.
 
 ```lua
 local t = tracer_get(5)
@@ -77,9 +80,7 @@ class Tracer(Skill):
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._session: Session | None = None
-        self._hook: Hook | None = None
         self._thread: threading.Thread | None = None
-        self._over = threading.Event()
         self._left_behind = 0
 
     def stop(self) -> None:
@@ -100,7 +101,7 @@ class Tracer(Skill):
         session = self._session
         data: dict[str, Any] = {
             "active": session is not None and session.active,
-            "function": None if session is None else _name(session),
+            "function": None if session is None else session.target.name,
             "count": None if session is None else session.count,
             "elapsed_ms": None if session is None else round(session.elapsed * 1e3, 1),
             "ended": None if session is None else session.ended,
@@ -122,16 +123,23 @@ class Tracer(Skill):
             if self._thread is not None and self._thread.is_alive():
                 raise SkillError("refused", "tracer_start: a trace runs already; wait for its end, or tracer_stop()")
             target = find_target(function)
-            self._over = threading.Event()
-            session = Session(target, lasting, calls, _PER_SECOND, self._over.set)
+            over = threading.Event()
+            session = Session(target, lasting, calls, _PER_SECOND, over.set)
             hook = hook_for(session)
-            self._session, self._hook = session, hook
-            self._thread = threading.Thread(
-                target=self._watch, args=(session, hook, lasting, self._over), name="beamlens-tracer-end", daemon=True
-            )
-            self._thread.start()
             hook.put()
+            self._thread = self._end_it_in_time(session, hook, lasting, over)
+            self._session = session
         return {"function": function, "at": target.at, "how": hook.name, "seconds": lasting, "calls": calls}
+
+    def _end_it_in_time(self, session: Session, hook: Hook, seconds: float, over: threading.Event) -> threading.Thread:
+        arguments = session, hook, seconds, over
+        thread = threading.Thread(target=self._watch, args=arguments, name="beamlens-tracer-end", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:  # no thread can be had: nobody would end the trace
+            hook.remove()
+            raise SkillError("refused", f"tracer_start: {error}") from None
+        return thread
 
     def _watch(self, session: Session, hook: Hook, seconds: float, over: threading.Event) -> None:
         over.wait(seconds)
@@ -143,7 +151,7 @@ class Tracer(Skill):
         """Return what was seen."""
         most, session = rows("tracer_get", limit), self._session
         if session is None:
-            return {"active": False, "function": None, "ended": None, "count": 0, "calls": []}
+            return {"active": False, "function": None, "ended": None, "count": 0, "calls": [], "sees_raised": True}
         records = list(session.records)
         taken = sorted(record["ms"] for record in records)
         elapsed = session.elapsed
@@ -153,7 +161,7 @@ class Tracer(Skill):
                 raised[record["raised"]] = raised.get(record["raised"], 0) + 1
         return {
             "active": session.active,
-            "function": _name(session),
+            "function": session.target.name,
             "ended": session.ended,
             "elapsed_ms": round(elapsed * 1e3, 1),
             "count": session.count,
@@ -161,6 +169,7 @@ class Tracer(Skill):
             "calls": records[: -most - 1 : -1],
             "ms": {"p50": taken[len(taken) // 2], "longest": taken[-1]} if taken else None,
             "raised": raised,
+            "sees_raised": session.sees_raised,
             "callers": [{"at": at, "calls": count} for at, count in session.callers.most_common(_SHOWN_CALLERS)],
         }
 
@@ -171,7 +180,3 @@ class Tracer(Skill):
         if thread is not None and thread is not threading.current_thread():
             thread.join(timeout=5.0)
         return {"stopped": stopped, "count": 0 if session is None else session.count}
-
-
-def _name(session: Session) -> str:
-    return f"{session.target.function.__module__}.{session.target.function.__qualname__}"

@@ -1,12 +1,14 @@
 """Serve one application on uvicorn, with BeamLens beside it, in a process of its own.
 
-`python -m benchmarks.cases.host MODULE:FUNCTION [OPERATORS]` prints its port; then it answers lines of JSON:
-`investigate` gives an outcome as plain data. All skills work that need no configuration, and `http` and `sql`.
+`python -m benchmarks.cases.host MODULE:FUNCTION [JSON]` prints its port; then it answers lines of JSON: `investigate`
+gives an outcome as plain data. All skills work that need no configuration, and `http`. The JSON may hold `surroundings`
+to go into, and `options` of skills by their names.
 """
 
 from __future__ import annotations
 
 import importlib
+import json
 import logging
 import os
 import socket
@@ -20,6 +22,7 @@ import uvicorn
 from beamlens.skills.catalog import default_names
 from beamlens.skills.http import wrap
 from beamlens.supervisor import Beamlens
+from benchmarks.cases.surroundings import NotPossible, enter
 from benchmarks.programs import answer_lines, say
 
 __all__ = ["main"]
@@ -27,9 +30,19 @@ __all__ = ["main"]
 
 def main() -> None:
     """Serve until the input ends."""
+    given = json.loads(sys.argv[2]) if len(sys.argv) > 2 else {}
+    try:
+        enter(given.get("surroundings", {}))
+    except NotPossible as error:
+        say({"not_possible": str(error)})
+        return
     logging.basicConfig(stream=open(os.devnull, "w"), format="%(asctime)s %(name)s %(levelname)s %(message)s")  # noqa: SIM115
     module, _, function = sys.argv[1].partition(":")
-    operators = sys.argv[2].split(",") if len(sys.argv) > 2 else sorted({*default_names(), "http", "sql"})
+    options = given.get("options", {})
+    operators = [
+        {"skill": name, "skill_options": options[name]} if name in options else name
+        for name in sorted({*default_names(), "http", "sql"})
+    ]
     library = importlib.import_module(module)
     lens = Beamlens.start(operators=operators, provider="rules", transcripts=False, control=False)
     app = getattr(library, function)()

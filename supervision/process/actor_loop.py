@@ -19,7 +19,7 @@ from supervision.errors import ProtocolError
 from supervision.exits import NORMAL, SHUTDOWN, ExitReason, crash
 from supervision.future import ReplyFuture, pass_on
 from supervision.messages import Exit
-from supervision.process import birth, child_telemetry
+from supervision.process import birth, child_telemetry, forked_copy
 from supervision.process.birth import Birth, Ended, Ignore
 from supervision.process.child_node import ChildNode
 from supervision.process.envelopes import reply_frame
@@ -39,6 +39,7 @@ from supervision.process.protocol import (
     STOP,
     TELL,
     TELL_FOR,
+    UNREADABLE,
 )
 from supervision.process.timers import Timers
 from supervision.proxy import Attributes, describe
@@ -142,7 +143,9 @@ class ActorLoop:
         if kind == ASK_FOR:
             self._answer_for(content[1], content[2])
         elif kind == TELL_FOR:
-            self._handle_told(self.link.codec.decode(content[1]))
+            self._handle_told_for(content[1])
+        elif kind == UNREADABLE:
+            self._refuse_unreadable(content[1], content[2])
         elif kind == STOP:
             self._ended = SHUTDOWN if content[2] == "shutdown" else NORMAL
         elif kind == EXIT:
@@ -245,6 +248,22 @@ class ActorLoop:
         except BaseException as error:
             self._end_in_handler(error)
 
+    def _handle_told_for(self, body: Any) -> None:
+        try:
+            message = self.link.codec.decode(body)
+        except ProtocolError as error:
+            self._crash(error)
+        else:
+            self._handle_told(message)
+
+    def _refuse_unreadable(self, number: Any, error: ProtocolError) -> None:
+        """Do with a message that cannot be unpacked here what is done when a handler raises."""
+        if number is None:
+            self._crash(error)
+        else:
+            self._log_returned(error)
+            self.link.send([ERROR, number, error])
+
     def _log_returned(self, error: Exception) -> None:
         logger.info("Exception returned from %s to caller:", self._actor, exc_info=error)
 
@@ -302,6 +321,8 @@ class ActorLoop:
     # -- ending -------------------------------------------------------------------------------
 
     def _crash(self, error: Exception) -> None:
+        if self.link.is_copy:
+            forked_copy.leave(error)
         logger.error("Unhandled exception in %s:", self._actor, exc_info=error)
         self._ended = _crash_reason(error)
         self._failed = True
@@ -313,6 +334,8 @@ class ActorLoop:
             logger.debug("%r in on_failure of %s", second, self._actor)
 
     def _end_in_handler(self, error: BaseException) -> None:
+        if self.link.is_copy:
+            forked_copy.leave(error)
         if isinstance(error, Ended):
             self._ended = error.reason
         elif isinstance(error, SystemExit):

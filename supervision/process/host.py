@@ -11,6 +11,7 @@ import atexit
 import contextlib
 import faulthandler
 import fcntl
+import importlib.machinery
 import importlib.util
 import logging
 import os
@@ -96,6 +97,7 @@ def run(sock: socket.socket, life: int, codec: Codec, *, rehearsed: bool) -> int
     if rehearsed:
         rehearse(codec)
     link = Link(sock, codec, _wake_on_signals())
+    os.register_at_fork(after_in_child=link.disown)
     child_telemetry.enter(link)
     link.send([READY, stacks])
     code = promote(link)
@@ -185,7 +187,9 @@ def load_script(path: str) -> ModuleType:
     if known is not None and getattr(known, "__file__", None) == path:
         alias_module("__main__", known)  # where multiprocessing has loaded it
         return known
-    spec = importlib.util.spec_from_file_location("__mp_main__", path)
+    # A loader of its own, since the name of an executable script need not end in .py.
+    loader = None if path.endswith(".pyc") else importlib.machinery.SourceFileLoader("__mp_main__", path)
+    spec = importlib.util.spec_from_file_location("__mp_main__", path, loader=loader)
     if spec is None or spec.loader is None:
         raise ImportError(f"cannot load the script {path!r} to find the actor class in it")
     module = importlib.util.module_from_spec(spec)

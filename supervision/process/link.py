@@ -16,12 +16,13 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NoReturn
 
-from supervision.errors import ProtocolError
+from supervision.errors import ForkedCopyError, ProtocolError
 from supervision.process.envelopes import outer
 from supervision.process.frames import FrameReader, frame
 from supervision.process.protocol import ERROR, REPLY, REPLY_FOR
+from supervision.process.unreadable import head_of
 from supervision.process.waiter import Pending, Waiter, as_error
 from supervision.process.wire import Codec
 
@@ -56,6 +57,7 @@ class Link:
         self._threaded = False
         self._held: list[bytes | list[object]] | None = None
         self._owner = threading.get_ident()
+        self.is_copy = False
         self._readable = select.poll()
         self._readable.register(sock, select.POLLIN)
         self._wake = wake
@@ -80,12 +82,12 @@ class Link:
         self.send_framed(frame(self._outer.encode(content)))
 
     def send_framed(self, data: bytes) -> None:
-        """Send a frame that is packed and has its length. Any thread."""
+        """Send a frame that is packed and has its length. Any thread; raises `ForkedCopyError` in a forked copy."""
         try:
             with self._send_lock:
                 self._sock.sendall(data)
         except OSError:
-            os._exit(1)  # the application is gone, or has given this child up
+            self._lost()
 
     def offer(self, content: list[object], patience: float = 0.0) -> bool:
         """Send a small frame if there is room, or soon will be; tell whether it was sent. Any thread.
@@ -102,10 +104,27 @@ class Link:
                 return False
             self._sock.sendall(data)
         except OSError:
-            os._exit(1)
+            self._lost()
         finally:
             self._send_lock.release()
         return True
+
+    def _lost(self) -> NoReturn:
+        if self.is_copy:
+            raise ForkedCopyError(
+                f"process {os.getpid()} is a forked copy of an actor's process; the actor is there and not here"
+            )
+        os._exit(1)  # the application is gone, or has given this child up
+
+    def disown(self) -> None:
+        """Part, in a forked copy of this process, with the socket: what the copy says is not the actor's word."""
+        self.is_copy = True
+        self._send_lock = threading.Lock()  # another thread may have held them
+        self._read_lock = threading.Lock()
+        nowhere, other = socket.socketpair()
+        other.close()
+        os.dup2(nowhere.fileno(), self._sock.fileno(), inheritable=False)  # the poll knows it by its number
+        nowhere.close()
 
     # -- asking -------------------------------------------------------------------------------
 
@@ -195,7 +214,7 @@ class Link:
         except ConnectionError:
             alive = False
         if not alive:
-            os._exit(1)
+            self._lost()
         self._handle_frames()
         return True
 
@@ -205,11 +224,11 @@ class Link:
         for body in self._reader.take():
             try:
                 content = decode(body)
-            except ProtocolError:
-                if self._held is None:
-                    raise
-                self._held.append(body)
-                continue
+            except ProtocolError as error:
+                if self._held is not None:
+                    self._held.append(body)
+                    continue
+                content = head_of(body, error)
             if not isinstance(content, list) or not content:
                 raise ProtocolError("a frame must hold a list that begins with its kind")
             if content[0] in _REPLIES:
@@ -229,11 +248,16 @@ class Link:
         """Unpack what was kept; from now on what cannot be unpacked is an error.
 
         Raises:
-            ProtocolError: it still cannot be unpacked.
+            ProtocolError: it still cannot be unpacked, and is no message.
         """
         held, self._held = self._held or [], None
-        for kept in held:
-            self.inbox.append(kept if isinstance(kept, list) else self._outer.decode(kept))  # type: ignore[arg-type]
+        self.inbox.extend(kept if isinstance(kept, list) else self._unpacked(kept) for kept in held)
+
+    def _unpacked(self, body: bytes) -> list[object]:
+        try:
+            return self._outer.decode(body)  # type: ignore[return-value]
+        except ProtocolError as error:
+            return head_of(body, error)
 
     def _answer(self, content: list[object]) -> None:
         pending = self._pending.pop(content[1], None) if isinstance(content[1], int) else None
@@ -247,7 +271,11 @@ class Link:
             self._unpack(pending, content)
 
     def _unpack(self, pending: Pending, content: list[object]) -> None:
-        value = self.codec.decode(content[3])  # type: ignore[arg-type]
+        try:
+            value = self.codec.decode(content[3])  # type: ignore[arg-type]
+        except ProtocolError as error:
+            pending.fail(error)
+            return
         if content[2]:
             pending.succeed(value)
         else:

@@ -119,8 +119,8 @@ def class_path(actor_class: type[Any]) -> str:
     if module == "__main__" and main_file() is None:
         raise SpecError(
             ("unimportable", f"__main__.{qualname}"),
-            f"{qualname} is defined in an interactive session or a notebook cell, which another process cannot "
-            "import; write the class into a .py file and import it from there",
+            f"{qualname} is defined in an interactive session or a notebook cell (or its program is no file), which "
+            "another process cannot import; write the class into a .py file and import it from there",
         )
     return f"{module}:{qualname}"
 
@@ -130,4 +130,4 @@ def main_file() -> str | None:
     main = sys.modules.get("__main__")
     spec = getattr(main, "__spec__", None)
     path = getattr(spec, "origin", None) or getattr(main, "__file__", None)
-    return path if isinstance(path, str) and path.endswith((".py", ".pyc")) else None
+    return path if isinstance(path, str) and os.path.isfile(path) else None

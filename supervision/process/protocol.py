@@ -25,6 +25,7 @@ __all__ = [
     "STOP",
     "TELL",
     "TELL_FOR",
+    "UNREADABLE",
     "WAITING",
 ]
 
@@ -46,6 +47,7 @@ STOP: Final = 21  # [STOP, id or 0, reason kind]: the actor ends after the messa
 EXIT: Final = 22  # [EXIT, address, reason]: a linked actor ended
 INTROSPECT: Final = 23  # [INTROSPECT, id]
 INTERESTS: Final = 24  # [INTERESTS, event names]
+UNREADABLE: Final = 25  # never sent: [UNREADABLE, id or None, why] stands for a message that cannot be unpacked
 # child to application
 READY: Final = 40  # [READY]: a spare waits
 STARTED: Final = 41  # [STARTED, attributes]

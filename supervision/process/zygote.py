@@ -261,8 +261,8 @@ def _target(fd: int) -> str:
 def main(argv: list[str]) -> None:
     """Serve the application behind the two inherited descriptors."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # only the application ends this process
-    control = socket.socket(fileno=int(argv[0]))
-    Zygote(control, int(argv[1])).run()
+    with socket.socket(fileno=int(argv[0])) as control:
+        Zygote(control, int(argv[1])).run()
 
 
 if __name__ == "__main__":

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ZygoteProcess", "home_of_packages"]
 
-_CODE = "import sys; sys.path.insert(0, sys.argv[1]); from supervision.process.zygote import main; main(sys.argv[2:])"
+# The application's own path, before anything is imported: a file of the working directory must not come first.
+_CODE = "import sys; sys.path[:] = sys.argv[3:]; from supervision.process.zygote import main; main(sys.argv[1:3])"
 _MESSAGE = 1 << 16
 
 
@@ -63,7 +64,7 @@ class ZygoteProcess:
         loop.watch(self._fd, READ, self._on_ready)
         self._send(
             {
-                "sys_path": [entry or os.getcwd() for entry in sys.path],
+                "sys_path": _path(),
                 "argv": sys.argv,
                 "preload": [*settings.preload, *learned],
                 "limits": [settings.limits.frame_bytes, settings.limits.depth],
@@ -179,14 +180,18 @@ class ZygoteProcess:
 
 
 def _execute(control: socket.socket, lifeline: int, withheld: tuple[str, ...]) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-c", _CODE, home_of_packages(), str(control.fileno()), str(lifeline)]
+    flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # as multiprocessing does
     return subprocess.Popen(
-        command,
+        [sys.executable, *flags, "-c", _CODE, str(control.fileno()), str(lifeline), *_path(), home_of_packages()],
         env={name: value for name, value in os.environ.items() if name not in withheld},
         stdin=subprocess.DEVNULL,
         pass_fds=(control.fileno(), lifeline),
         start_new_session=True,
     )
+
+
+def _path() -> list[str]:
+    return [entry or os.getcwd() for entry in sys.path if isinstance(entry, str)]
 
 
 def _receive(control: socket.socket) -> tuple[bytes, list[int]]:

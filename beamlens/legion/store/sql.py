@@ -7,16 +7,21 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from beamlens.legion.rules import Rule, Used, Violation, exceeded
 from beamlens.legion.store.store import Checkpoint, Claim, Kept, Refused, Saved
 
 __all__ = ["SqlStore"]
 
+_KEPT: Final = 7 * 24 * 3600.0  # seconds for which what was used is kept at least: a longer window may come later
+_PRUNED_EVERY: Final = 3600.0
+
 
 class SqlStore:
-    """Keep agents in five tables. Any thread.
+    """Keep agents in a few tables. Any thread.
+
+    What agents used is kept for a week, or for the longest window that a rule ever had, and then removed.
 
     Args:
         clock: seconds since the epoch, for tests.
@@ -28,6 +33,8 @@ class SqlStore:
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
         self._lock = threading.RLock()
+        self._longest = 0.0
+        self._prune_at = 0.0
 
     # -- what a database says -------------------------------------------------------------------
 
@@ -63,6 +70,7 @@ class SqlStore:
         """Make an agent a program's, or say why not."""
         now = self._clock()
         with self._lock, self.transaction() as cursor:
+            self._prune(cursor, claim.rules, now)
             row = self._run(
                 cursor, "SELECT agent, owner, lease FROM legion_agents WHERE agent_id = ?", claim.agent_id
             ).fetchone()
@@ -182,6 +190,7 @@ class SqlStore:
         """Allow one more, and count it, or return what forbids it."""
         now = self._clock()
         with self._lock, self.transaction() as cursor:
+            self._prune(cursor, rules, now)
             found = self._violations(cursor, rules, asked, now, agent_id)
             if found:
                 return found
@@ -195,6 +204,19 @@ class SqlStore:
         """Count what a request took."""
         with self._lock, self.transaction() as cursor:
             self._use(cursor, agent_id, self._clock(), tokens=tokens, money=money)
+
+    def _prune(self, cursor: Any, rules: Sequence[Rule], now: float) -> None:
+        """Remember the longest window there is, and remove now and then what is older, and than a week."""
+        longest = max((rule.policy.window_seconds for rule in rules), default=0.0)
+        if longest <= self._longest and now < self._prune_at:
+            return
+        (known,) = self._run(cursor, "SELECT COALESCE(MAX(seconds), 0) FROM legion_windows").fetchone()
+        if longest > known:
+            self._run(cursor, "DELETE FROM legion_windows")
+            self._run(cursor, "INSERT INTO legion_windows VALUES (?)", longest)
+        self._longest = max(longest, float(known))
+        self._prune_at = now + _PRUNED_EVERY
+        self._run(cursor, "DELETE FROM legion_usage WHERE at <= ?", now - max(_KEPT, self._longest))
 
     def _use(
         self,
@@ -275,5 +297,6 @@ _TABLES = (
     "CREATE TABLE IF NOT EXISTS legion_usage (agent_id TEXT NOT NULL, identity TEXT NOT NULL,"
     " at DOUBLE PRECISION NOT NULL, agents BIGINT NOT NULL, tokens BIGINT NOT NULL,"
     " evals BIGINT NOT NULL, money DOUBLE PRECISION NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS legion_windows (seconds DOUBLE PRECISION NOT NULL)",
     "CREATE INDEX IF NOT EXISTS legion_usage_at ON legion_usage (at)",
 )

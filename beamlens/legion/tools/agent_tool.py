@@ -135,6 +135,8 @@ def _run(here: Office, tasks: list[tuple[str, str]]) -> list[Result]:
 
 
 def _start(here: Office, address: str) -> tuple[str, Ref]:
+    for ended in [agent_id for agent_id, (ref, _) in here.sub_agents.items() if not ref.is_alive()]:
+        del here.sub_agents[ended]  # it ended itself, being idle
     if len(here.sub_agents) >= here.max_sub_agents:
         raise ToolError(f"there are {len(here.sub_agents)} agents already; stop one first")
     mine = here.config
@@ -154,6 +156,7 @@ def _start(here: Office, address: str) -> tuple[str, Ref]:
         vault=mine.vault,
         secrets=mine.secrets,
         model=mine.model,
+        prices=mine.prices,
         allow_reduced_sandbox=mine.allow_reduced_sandbox,
     )
     try:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
-import typing
 from collections.abc import Callable, Sequence
+from enum import Enum
 from typing import Any, Final
 
-from beamlens.errors import BeamlensError
+from beamlens.errors import BeamlensError, ConfigurationError
 from beamlens.legion.hints import Unfit, convert, describe
+from beamlens.legion.records import hints_of
+from beamlens.legion.tools.outcome import finished
 
 __all__ = ["ToolError", "ToolFunction"]
 
 _POSITIONAL: Final = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+_KEYWORD: Final = inspect.Parameter.KEYWORD_ONLY
+_REST: Final = inspect.Parameter.VAR_POSITIONAL
+_NOTHING: Final = inspect.Parameter.empty
 
 
 class ToolError(BeamlensError):
@@ -22,39 +28,49 @@ class ToolError(BeamlensError):
 class ToolFunction:
     """Call one function as Lua does: by position, with plain data. The agent's process, any thread.
 
-    Keyword-only parameters are not reachable and keep their defaults.
+    Keyword-only parameters come after the others; behind `*args` they are not reachable and keep their defaults.
+    A coroutine is run to its end, and what a generator gives is made a list.
 
     Args:
         name: as Lua calls it.
         function: the function.
+
+    Raises:
+        ConfigurationError: code could never call it, as it needs a keyword behind `*args`.
     """
 
     def __init__(self, name: str, function: Callable[..., Any]) -> None:
         self.name = name
         self.function = function
         self._signature = _signature(function)
-        self._hints = _hints(function)
+        self.hints = hints_of(_written(function))
+        parameters = [] if self._signature is None else list(self._signature.parameters.values())
+        self._rest = next((each for each in parameters if each.kind is _REST), None)
+        self._plain = [each for each in parameters if each.kind in _POSITIONAL]
+        keywords = [each for each in parameters if each.kind is _KEYWORD]
+        self._keywords = [] if self._rest is not None else keywords
+        needed = [each.name for each in keywords if self._rest is not None and each.default is _NOTHING]
+        if needed:
+            raise ConfigurationError(
+                f"{name} needs the keyword {needed[0]}, which code cannot give behind *{self._rest and self._rest.name}"
+            )
 
     @property
     def docs(self) -> str:
         """Return the signature and the docstring for the model."""
         head = f"`{self.name}{self._shown_signature()}`"
-        text = inspect.getdoc(self.function) or ""
+        written = _written(self.function)
+        text = (inspect.getdoc(written) if written is self.function else inspect.cleandoc(written.__doc__ or "")) or ""
         return f"{head}\n{text}" if text else head
 
     def _shown_signature(self) -> str:
         if self._signature is None:
             return "(...)"
-        shown = [_shown(parameter, self._hints) for parameter in self._parameters()]
-        result = self._hints.get("return", inspect.Signature.empty)
+        rest = [] if self._rest is None else [self._rest]
+        shown = [_shown(parameter, self.hints) for parameter in (*self._plain, *rest, *self._keywords)]
+        result = self.hints.get("return", self._signature.return_annotation)
         arrow = "" if result is inspect.Signature.empty else f" -> {describe(result)}"
         return f"({', '.join(shown)}){arrow}"
-
-    def _parameters(self) -> list[inspect.Parameter]:
-        if self._signature is None:
-            return []
-        wanted = (*_POSITIONAL, inspect.Parameter.VAR_POSITIONAL)
-        return [parameter for parameter in self._signature.parameters.values() if parameter.kind in wanted]
 
     def __call__(self, arguments: Sequence[Any]) -> Any:
         """Check and convert the arguments, call the function, return what it returns.
@@ -63,38 +79,55 @@ class ToolFunction:
             ToolError: too many or too few arguments, one of another type, or the function raised: whatever, SystemExit
                 as well.
         """
-        converted = self._converted(list(arguments))
+        plain, named = self._converted(list(arguments))
         try:
-            return self.function(*converted)
+            return finished(self.function(*plain, **named))
         except ToolError:
             raise
         except BaseException as error:  # a tool ends an evaluation at most, never the agent
             raise ToolError(f"{self.name}: {type(error).__name__}{_said(error)}") from error
 
-    def _converted(self, arguments: list[Any]) -> list[Any]:
+    def _converted(self, arguments: list[Any]) -> tuple[list[Any], dict[str, Any]]:
         if self._signature is None:
-            return arguments
-        plain = [parameter for parameter in self._parameters() if parameter.kind in _POSITIONAL]
-        rest = next((each for each in self._parameters() if each.kind is inspect.Parameter.VAR_POSITIONAL), None)
-        while len(arguments) > len(plain) and rest is None and arguments[-1] is None:
+            return arguments, {}
+        by_position = [*self._plain, *self._keywords]
+        while len(arguments) > len(by_position) and self._rest is None and arguments[-1] is None:
             arguments.pop()  # a trailing nil is how Lua passes nothing
-        least = sum(parameter.default is inspect.Parameter.empty for parameter in plain)
-        if len(arguments) < least or (len(arguments) > len(plain) and rest is None):
+        self._check_count(len(arguments), by_position)
+        rest = [] if self._rest is None else [self._rest] * (len(arguments) - len(by_position))
+        parameters = [*by_position, *rest][: len(arguments)]
+        values = [self._argument(parameter, value) for parameter, value in zip(parameters, arguments, strict=True)]
+        named = {
+            parameter.name: value
+            for parameter, value in zip(parameters, values, strict=True)
+            if parameter.kind is _KEYWORD
+        }
+        return values[: len(values) - len(named)], named
+
+    def _check_count(self, given: int, by_position: Sequence[inspect.Parameter]) -> None:
+        most = len(by_position)
+        least = max((place for place, each in enumerate(by_position, 1) if each.default is _NOTHING), default=0)
+        if given < least or (given > most and self._rest is None):
             raise ToolError(
-                f"{self.name} takes {_accepted(least, len(plain), rest)}, {len(arguments)} given: "
+                f"{self.name} takes {_accepted(least, most, self._rest)}, {given} given: "
                 f"{self.name}{self._shown_signature()}"
             )
-        named = [*plain, *([rest] * (len(arguments) - len(plain)) if rest is not None else [])]
-        return [self._argument(parameter, value) for parameter, value in zip(named, arguments, strict=False)]
 
     def _argument(self, parameter: inspect.Parameter, value: Any) -> Any:
-        if value is None and parameter.default is not inspect.Parameter.empty:
+        if value is None and parameter.default is not _NOTHING:
             return parameter.default
-        hint = self._hints.get(parameter.name, Any)
+        hint = self.hints.get(parameter.name, Any)
         try:
             return convert(value, hint, parameter.name)
         except Unfit as error:
             raise ToolError(f"{self.name}: {error}") from error
+
+
+def _written(function: Callable[..., Any]) -> Any:
+    """Return what a user wrote: where the docstring and the hints are."""
+    if isinstance(function, functools.partial):
+        return _written(function.func)
+    return function if inspect.isroutine(function) else type(function).__call__
 
 
 def _signature(function: Callable[..., Any]) -> inspect.Signature | None:
@@ -104,23 +137,24 @@ def _signature(function: Callable[..., Any]) -> inspect.Signature | None:
         return None
 
 
-def _hints(function: Callable[..., Any]) -> dict[str, Any]:
-    try:
-        return typing.get_type_hints(function)
-    except Exception:  # a hint that names what is only there for type checkers says nothing here
-        return {}
-
-
 def _shown(parameter: inspect.Parameter, hints: dict[str, Any]) -> str:
-    star = "*" if parameter.kind is inspect.Parameter.VAR_POSITIONAL else ""
-    hint = f": {describe(hints[parameter.name])}" if parameter.name in hints else ""
-    default = "" if parameter.default is inspect.Parameter.empty else f" = {parameter.default!r}"
+    star = "*" if parameter.kind is _REST else ""
+    said = hints.get(parameter.name, parameter.annotation)  # a text where nothing has that name
+    hint = "" if said is _NOTHING else f": {describe(said)}"
+    default = "" if parameter.default is _NOTHING else f" = {_default(parameter.default)}"
     return f"{star}{parameter.name}{hint}{default}"
+
+
+def _default(value: Any) -> str:
+    try:
+        return repr(value.value if isinstance(value, Enum) else value)
+    except Exception:  # a __repr__ that raises must not keep the agent from starting
+        return "..."
 
 
 def _accepted(least: int, most: int, rest: object) -> str:
     if rest is not None:
-        return f"at least {least} arguments"
+        return f"at least {least} argument{'s' * (least != 1)}"
     return f"{most} argument{'s' * (most != 1)}" if least == most else f"{least} to {most} arguments"
 
 

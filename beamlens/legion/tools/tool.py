@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import re
 import types
@@ -11,6 +12,7 @@ from typing import Any, Final
 
 from beamlens.errors import ConfigurationError
 from beamlens.legion.tools.function import ToolFunction
+from beamlens.legion.type_docs import definitions
 
 __all__ = ["Tool", "tool_of"]
 
@@ -79,9 +81,10 @@ class BoundTool:
 
     @property
     def docs(self) -> str:
-        """Return signatures and docstrings for the model."""
+        """Return signatures and docstrings for the model, and what their types are."""
         parts = [f"### {self.name}", *([self.description] if self.description else [])]
         parts += [function.docs for function in self.functions.values()]
+        parts += definitions(hint for function in self.functions.values() for hint in function.hints.values())
         return "\n\n".join(parts)
 
 
@@ -105,25 +108,33 @@ def tool_of(given: Any, config: Mapping[str, Any]) -> BoundTool:
     functions = {called: ToolFunction(called, function) for called, function in _functions(name, target, config)}
     if not functions:
         raise ConfigurationError(f"the tool {name} has no public function; tools are functions, or have some")
-    description = tool.description or inspect.getdoc(target) or ""
-    if inspect.isroutine(target):
-        description = ""  # the function's own documentation says it
+    description = tool.description
+    if not _is_one_function(target) and not description:  # else the function's own documentation says it
+        description = inspect.getdoc(target) or ""
     return BoundTool(name, description, functions, config, waits, target)
 
 
 def _name_of(target: Any) -> str:
+    if isinstance(target, functools.partial):
+        return _name_of(target.func)
     named = target if hasattr(target, "__name__") else type(target)
     return str(named.__name__).rpartition(".")[2]
 
 
+def _is_one_function(target: Any) -> bool:
+    return inspect.isroutine(target) or isinstance(target, functools.partial)
+
+
 def _functions(name: str, target: Any, config: Mapping[str, Any]) -> Iterator[tuple[str, Callable[..., Any]]]:
-    if inspect.isroutine(target):
+    if _is_one_function(target):
         yield name, target
         return
-    owner: Any = target
-    if isinstance(target, type):
-        owner = _instance(target, config)
+    owner: Any = _instance(target, config) if isinstance(target, type) else target
+    if not isinstance(target, types.ModuleType) and not _public_names(target) and callable(owner):
+        yield name, owner  # all that it has is being called
     for attribute in _public_names(target):
+        if not _is_function(owner, attribute):
+            continue
         function = getattr(owner, attribute)
         if _is_offered(function, target):
             _check_name(f"{name}.{attribute}", attribute)
@@ -154,6 +165,12 @@ def _public_names(target: Any) -> list[str]:
         # In the order of writing, a base's first.
         found = [name for base in reversed(cls.__mro__) if base is not object for name in vars(base)]
     return [name for name in dict.fromkeys(found) if not name.startswith("_")]
+
+
+def _is_function(owner: Any, attribute: str) -> bool:
+    """Tell whether an attribute is one; without reading it, since a property may do anything."""
+    found = inspect.getattr_static(owner, attribute, None)
+    return isinstance(found, classmethod | staticmethod) or (callable(found) and not isinstance(found, type))
 
 
 def _is_offered(function: Any, target: Any) -> bool:

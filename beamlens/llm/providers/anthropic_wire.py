@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from beamlens.errors import ModelError
-from beamlens.llm.model import ModelFailure, ModelReply, ModelRequest, Usage, checked_reply
+from beamlens.llm.model import Image, ModelFailure, ModelReply, ModelRequest, Usage, checked_reply
 from beamlens.llm.providers.errors import Scrubber
 from beamlens.llm.providers.options import body_extras
 from beamlens.llm.providers.strict import strict_tools
@@ -76,18 +76,18 @@ def _tools(request: ModelRequest, *, strict: bool) -> list[dict[str, Any]]:
     ]
 
 
+def _source(image: Image) -> dict[str, Any]:
+    if image.url:
+        return {"type": "url", "url": image.url}
+    return {"type": "base64", "media_type": image.media_type, "data": base64.b64encode(image.data).decode()}
+
+
 def _message(turn: Turn) -> dict[str, Any]:
     blocks: list[dict[str, Any]] = [
         {"type": "tool_result", "tool_use_id": it.call_id, "content": it.text, "is_error": it.is_error}
         for it in turn.results
     ]
-    blocks += [
-        {
-            "type": "image",
-            "source": {"type": "base64", "media_type": it.media_type, "data": base64.b64encode(it.data).decode()},
-        }
-        for it in turn.images
-    ]
+    blocks += [{"type": "image", "source": _source(it)} for it in turn.images]
     blocks += [{"type": "text", "text": text} for text in turn.texts]
     blocks += [{"type": "tool_use", "id": it.id, "name": it.name, "input": it.arguments} for it in turn.calls]
     return {"role": "user" if turn.is_user else "assistant", "content": blocks}

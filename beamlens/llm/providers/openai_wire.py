@@ -121,7 +121,7 @@ def _user(texts: list[str], turn: Turn) -> dict[str, Any]:
         return {"role": "user", "content": "\n".join(texts)}
     parts: list[dict[str, Any]] = [{"type": "text", "text": text} for text in texts]
     for image in turn.images:
-        address = f"data:{image.media_type};base64,{base64.b64encode(image.data).decode()}"
+        address = image.url or f"data:{image.media_type};base64,{base64.b64encode(image.data).decode()}"
         parts.append({"type": "image_url", "image_url": {"url": address}})
     return {"role": "user", "content": parts}
 

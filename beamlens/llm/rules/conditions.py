@@ -44,6 +44,7 @@ class Match:
         per_work: the change per unit of a `Trend`'s work.
         snapshot_ids: the snapshots that prove it, first to last.
         groups: what a pattern's named groups matched.
+        holds_for: what the path's first star stands for, how many of them the condition holds for.
     """
 
     keys: tuple[str, ...]
@@ -56,11 +57,17 @@ class Match:
     per_work: float | None = None
     snapshot_ids: tuple[str, ...] = ()
     groups: dict[str, str] = field(default_factory=dict)
+    holds_for: int = 1
 
     @property
     def key(self) -> str:
         """Return the keys in one text; empty where the path has no star."""
         return "/".join(self.keys)
+
+    @property
+    def inner_key(self) -> str:
+        """Return the keys in one text but for the first."""
+        return "/".join(self.keys[1:])
 
 
 def is_over_time(condition: Condition) -> bool:

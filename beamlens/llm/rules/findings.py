@@ -82,9 +82,9 @@ def _holding(check: Check, seen: Sequence[Moment], anywhere: bool) -> list[Match
 
 def _joined(check: Check, match: Match, condition: Condition, further: Sequence[Match]) -> Match | None:
     """Return the match with the named groups of what else holds for the same item; None where nothing does."""
-    same = stars(condition.path) == stars(check.when.path)
+    shared = min(stars(condition.path), stars(check.when.path))
     for other in further:
-        if not same or other.keys == match.keys:
+        if other.keys[:shared] == match.keys[:shared]:
             return replace(match, groups={**other.groups, **match.groups})
     return None
 
@@ -96,4 +96,5 @@ def _worst(check: Check, found: list[Match]) -> list[Finding]:
             return 0.0
         return -abs(last - first) if is_over_time(check.when) else -abs(last)
 
-    return [Finding(check, match) for match in sorted(found, key=size)[:_MOST_ITEMS]]
+    holds_for = len({match.keys[:1] for match in found})
+    return [Finding(check, replace(match, holds_for=holds_for)) for match in sorted(found, key=size)[:_MOST_ITEMS]]

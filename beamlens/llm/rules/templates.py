@@ -14,6 +14,9 @@ __all__ = ["Filled", "Surroundings", "fill"]
 
 _FIELD = re.compile(r"\{([A-Za-z_][^{}:\n]{0,200})(?::\.(\d)f)?\}")
 _LONGEST = 2000  # characters of one text
+_MATCH_FIELDS = frozenset(
+    {"value", "first", "last", "seconds", "rate", "path", "key", "inner_key", "holds_for", "per_work"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,7 @@ def _value(name: str, around: Surroundings) -> object:
 
 def _own(name: str, match: Match) -> object:
     """Return one of the match's own values."""
-    if name in ("value", "first", "last", "seconds", "rate", "path", "key", "per_work"):
+    if name in _MATCH_FIELDS:
         found: object = getattr(match, name)
         return found
     if name == "change":

@@ -22,12 +22,18 @@ _PORTS: Final = {"http": 80, "https": 443}
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """Say whom a call goes to: `host:port`, the method or command, and whether it has a timeout (None: not known)."""
+    """Say whom a call goes to: `host:port`, the method or command, and whether it has a timeout (None: not known).
+
+    Args:
+        waits: it is a command that is meant to wait.
+        library: by which it is made, where one method serves several; empty: by the one that has the method.
+    """
 
     host: str
     what: str
     has_timeout: bool | None
     waits: bool = False
+    library: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +83,16 @@ def _aiohttp(session: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Des
 
 
 def _redis(client: Any, args: tuple[Any, ...], _kwargs: dict[str, Any]) -> Described:
-    settings = client.connection_pool.connection_kwargs
     command = str(args[0]).split(" ", 1)[0].upper() if args else "?"
+    return _redis_call(client, command)
+
+
+def _redis_pipeline(pipeline: Any, _args: tuple[Any, ...], _kwargs: dict[str, Any]) -> Described:
+    return _redis_call(pipeline, "PIPELINE")
+
+
+def _redis_call(client: Any, command: str) -> Described:
+    settings = client.connection_pool.connection_kwargs
     host = settings.get("host") or ("unix socket" if settings.get("path") else "localhost")
     limited = settings.get("socket_timeout") is not None
     return Described(_named(host, settings.get("port"), "redis"), command, limited, command in _WAITING_COMMANDS)
@@ -89,7 +103,9 @@ def _http_client(connection: Any, _args: tuple[Any, ...], _kwargs: dict[str, Any
     limit = sock.gettimeout() if isinstance(sock, socket.socket) else getattr(connection, "timeout", None)
     limit = limit if limit is None or isinstance(limit, int | float) else socket.getdefaulttimeout()
     method = getattr(connection, "_method", None) or "?"
-    return Described(_named(connection.host, connection.port, ""), str(method), limit is not None)
+    package = type(connection).__module__.partition(".")[0]
+    library = "http.client" if package == "http" else package
+    return Described(_named(connection.host, connection.port, ""), str(method), limit is not None, library=library)
 
 
 def _named(host: Any, port: Any, scheme: str) -> str:
@@ -104,7 +120,9 @@ LIBRARIES: Final = (
     Library("httpx2", "httpx2", "AsyncClient", "send", True, _httpx),
     Library("aiohttp", "aiohttp.client", "ClientSession", "_request", True, _aiohttp),
     Library("redis", "redis.client", "Redis", "execute_command", False, _redis),
+    Library("redis", "redis.client", "Pipeline", "execute", False, _redis_pipeline),
     Library("redis", "redis.asyncio.client", "Redis", "execute_command", True, _redis),
+    Library("redis", "redis.asyncio.client", "Pipeline", "execute", True, _redis_pipeline),
     # Below requests, urllib3, urllib.request and botocore, so that all of these are seen by one.
     Library("http.client", "http.client", "HTTPConnection", "getresponse", False, _http_client),
     Library("http.client", "http.client", "HTTPConnection", "connect", False, _http_client, connects=True),

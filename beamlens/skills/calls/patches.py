@@ -75,7 +75,8 @@ def _sync(owner: Patches, library: Library, original: Callable[..., Any]) -> Cal
         if not owner.active:
             return original(self, *args, **kwargs)
         found = _described(library, self, args, kwargs)
-        number = record.begin(found.host, library.name, found.what, found.has_timeout, waits=found.waits)
+        name = found.library or library.name
+        number = record.begin(found.host, name, found.what, found.has_timeout, waits=found.waits)
         try:
             answer = original(self, *args, **kwargs)
         except BaseException as error:
@@ -96,7 +97,8 @@ def _async(owner: Patches, library: Library, original: Callable[..., Any]) -> Ca
         if not owner.active:
             return await original(self, *args, **kwargs)
         found = _described(library, self, args, kwargs)
-        number = record.begin(found.host, library.name, found.what, found.has_timeout, waits=found.waits)
+        name = found.library or library.name
+        number = record.begin(found.host, name, found.what, found.has_timeout, waits=found.waits)
         try:
             answer = await original(self, *args, **kwargs)
         except BaseException as error:

@@ -24,7 +24,8 @@ _STILL_NS: Final = 500_000
 _DEPTH: Final = 60
 _MOST_THREADS: Final = 300
 _SLEEPS: Final = ("nanosleep", "clock_nanosleep")
-_INSIDE: Final = ("Condition.__enter__", "Handler.acquire")  # of threading and logging
+_INSIDE: Final = ("Condition.__enter__", "Handler.acquire")  # of threading and logging; who called them asks
+_ITSELF: Final = ("Handler.handle", "StreamHandler.flush")  # of logging, where they take the lock from Python 3.13 on
 
 HolderState = Literal["io", "sleep", "lock", "running", "unknown"]
 
@@ -140,7 +141,7 @@ class LockHistory:
 def may_wait(code: CodeType) -> bool:
     """Say whether a thread that stands in this code may wait for a lock; idle ones stand in the standard library."""
     # Waiting inside of the standard library is what idle threads do: for a condition, a queue, the end of a thread.
-    return code.co_qualname in _INSIDE or owner_of(code.co_filename) != "standard"
+    return code.co_qualname in _INSIDE + _ITSELF or owner_of(code.co_filename) != "standard"
 
 
 def asked_for(frame: FrameType) -> tuple[FrameType, Block] | None:

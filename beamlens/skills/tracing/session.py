@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from types import FrameType
 from typing import Any, Final
 
 from beamlens.skills.interpreter.places import application_place, place_of
 from beamlens.skills.tracing.target import Target
 
-__all__ = ["Session"]
+__all__ = ["Call", "Session"]
 
-_MOST_ARGUMENTS: Final = 10
 _MOST_CALLERS: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Hold what is known of a call when it begins.
+
+    Args:
+        began: seconds of the session's clock.
+        arguments: their types, by parameter.
+    """
+
+    began: float
+    arguments: dict[str, str]
 
 
 class Session:
@@ -47,12 +59,13 @@ class Session:
         self.count = 0
         self.records: deque[dict[str, Any]] = deque(maxlen=calls)
         self.callers: Counter[str] = Counter()
+        self.sees_raised = True
         self._seconds = seconds
         self._most = calls
         self._per_second = per_second
         self._over = over
         self._clock = clock
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a finalizer or a signal handler may call what is traced meanwhile
         self.began = clock()
         self._window = [self.began, 0.0]
         self._stopped_at: float | None = None
@@ -67,34 +80,42 @@ class Session:
         """How long it has run, in seconds, or ran."""
         return (self._stopped_at or self._clock()) - self.began
 
-    def enter(self, arguments: tuple[Any, ...], named: dict[str, Any], depth: int = 2) -> float | None:
-        """Note that a call begins; return when, or None where it is not to be recorded.
+    def enter(self, caller: FrameType | None, types: Callable[[], dict[str, str]]) -> Call | None:
+        """Note that a call begins; return it, or None where it is not to be recorded. Raises nothing.
 
         Args:
-            arguments, named: as the function gets them.
-            depth: frames between this and the caller.
+            caller: who calls; None where C code does, on a thread of its own.
+            types: returns the types of the arguments; asked only of calls that are recorded.
         """
-        now = self._clock()
-        if not self._allowed(now):
+        try:
+            now = self._clock()
+            if not self._allowed(now):
+                return None
+            self._note_caller(caller)
+            return Call(now, types())
+        except Exception as error:
+            # It runs inside of the application's call, which must not see it: a stack that is nearly full, no memory.
+            self.end(f"tracing failed: {type(error).__name__}")
             return None
-        self._note_caller(sys._getframe(depth))
-        return now
 
-    def leave(self, began: float, arguments: tuple[Any, ...], named: dict[str, Any], result: str, raised: bool) -> None:
-        """Note that it ended.
+    def leave(self, call: Call, result: str, raised: bool) -> None:
+        """Note that it ended. Raises nothing.
 
         Args:
-            began: what `enter` returned.
-            arguments, named: as before.
+            call: what `enter` returned.
             result: the type of what it returned or raised.
             raised: which of the two.
         """
-        took = self._clock() - began
+        try:
+            self._record(call, result, raised)
+        except Exception as error:
+            self.end(f"tracing failed: {type(error).__name__}")
+
+    def _record(self, call: Call, result: str, raised: bool) -> None:
         record = {
-            "at_ms": round((began - self.began) * 1e3, 3),
-            "ms": round(took * 1e3, 3),
-            "arguments": [type(each).__name__ for each in arguments[:_MOST_ARGUMENTS]],
-            "named": {str(name): type(each).__name__ for name, each in list(named.items())[:_MOST_ARGUMENTS]},
+            "at_ms": round((call.began - self.began) * 1e3, 3),
+            "ms": round((self._clock() - call.began) * 1e3, 3),
+            "arguments": call.arguments,
             "returned": None if raised else result,
             "raised": result if raised else None,
             "thread": threading.current_thread().name[:80],
@@ -133,8 +154,7 @@ class Session:
             self.end(f"it is called more than {self._per_second:g} times a second, too often to be traced")
         return not hot
 
-    def _note_caller(self, frame: FrameType) -> None:
-        place = application_place(frame) or place_of(frame)
-        name = str(place)
+    def _note_caller(self, frame: FrameType | None) -> None:
+        name = str(application_place(frame) or place_of(frame)) if frame is not None else "no Python code"
         if name in self.callers or len(self.callers) < _MOST_CALLERS:
             self.callers[name] += 1

@@ -115,14 +115,32 @@ from open_orders_skill import OpenOrdersSkill
 from beamlens.probe.specs import skill_spec
 spec = skill_spec(OpenOrdersSkill)
 skill = OpenOrdersSkill()
-print(spec.name, skill.snapshot().keys(), skill.callbacks()["open_orders_collections"]())
+print(spec.name, skill.snapshot().keys(), skill.callbacks()["open_orders_threads"]())
 """
     done = python(code, tmp_path, PYTHONPATH=f"{ROOT}:{tmp_path}")
-    assert done.stdout.startswith("open_orders dict_keys(['tracked_objects']) ["), done.stderr
+    assert done.stdout.startswith("open_orders dict_keys(['threads']) ['MainThread'"), done.stderr
     again = beamlens(tmp_path, "new-skill", "open_orders", "--directory", str(tmp_path))
     assert (again.returncode, "left as it is" in again.stderr or "left as it was" in again.stderr) == (2, True)
     for wrong in ("Orders", "a-b", "../x", "1a", "a b", "\u00e4"):
         assert beamlens(tmp_path, "new-skill", wrong, "--directory", str(tmp_path)).returncode == 2, wrong
+
+
+def test_the_tests_of_a_new_skill_pass_and_fail_with_it(tmp_path: Path) -> None:
+    assert beamlens(tmp_path, "new-skill", "open_orders", "--directory", str(tmp_path)).returncode == 0
+    run = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
+    variables = {**environment(tmp_path), "PYTHONPATH": f"{ROOT}:{tmp_path}"}
+
+    def tested() -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            run, cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=120, check=False
+        )
+
+    done = tested()
+    assert (done.returncode, "2 passed" in done.stdout) == (0, True), done.stdout
+    file = tmp_path / "open_orders_skill.py"
+    file.write_text(file.read_text().replace('"threads":', '"thread_objects": object(), "threads":'))
+    failed = tested()
+    assert (failed.returncode, "unserializable" in failed.stdout) == (1, True), failed.stdout
 
 
 @pytest.mark.parametrize("number", [*range(32), 127, 0x9B, 0x202E, 0x2028, 0xFEFF, 0xE000, 0xD800])

@@ -12,10 +12,11 @@ import pytest
 from beamlens.errors import ConfigurationError
 from beamlens.legion import Cancelled, Image, Ok
 from beamlens.legion.content import content_of
-from beamlens.legion.hints import Unfit, convert, schema_of
+from beamlens.legion.hints import Unfit, convert
 from beamlens.legion.options import AgentOptions, merged
 from beamlens.legion.output import Output
 from beamlens.legion.reply import closed
+from beamlens.legion.schemas import schema_of
 from beamlens.legion.text import truncated
 from beamlens.testing import StubAnthropic, tool_message
 from supervision.testing import wait_until

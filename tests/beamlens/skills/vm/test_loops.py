@@ -45,9 +45,10 @@ def test_a_wait_of_the_application_is_its_own_doing() -> None:
 def test_the_start_of_a_thread_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     late = threading.Thread(target=lambda: None)
     begun: Any = late._started  # type: ignore[attr-defined]
+    starter = "_start_joinable_thread" if hasattr(threading, "_start_joinable_thread") else "_start_new_thread"
 
     def start() -> None:
-        monkeypatch.setattr("threading._start_new_thread", lambda *_: None)
+        monkeypatch.setattr(threading, starter, lambda *_, **__: None)
         late.start()
 
     def let_go() -> None:

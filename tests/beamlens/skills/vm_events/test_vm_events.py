@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from beamlens.errors import SkillError
+from beamlens.skills.heap.pauses import PauseRecorder
 from beamlens.skills.interpreter.places import Place
 from beamlens.skills.stalls import faults
 from beamlens.skills.stalls.events import Stall, Stalls
@@ -93,3 +95,27 @@ def test_the_page_has_the_callbacks_word_for_word_all_checks_and_all_fields() ->
         assert f"`{check.name}`" in text
     for field in VmEvents().snapshot():
         assert f"`{field}`" in text
+
+
+def _noted(recorder: PauseRecorder, generation: int, seconds: float) -> float:
+    """Return the milliseconds that a collection is said to have taken, which was held up from outside so long."""
+    info = {"generation": generation, "collected": 0, "uncollectable": 0}
+    recorder.begin()
+    try:
+        before = recorder.total_ms
+        recorder._note("start", info)
+        time.sleep(seconds)
+        recorder._note("stop", info)
+        return recorder.total_ms - before
+    finally:
+        recorder.end()
+
+
+@pytest.mark.parametrize("generation", [0, 1, 2])
+def test_a_collection_during_which_the_process_was_stopped_is_not_told_as_long(generation: int) -> None:
+    assert _noted(PauseRecorder(), generation, 0.08) < 20.0
+
+
+def test_a_young_collection_of_many_objects_is_told_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gc, "get_threshold", lambda: (1_000_000, 10, 10))
+    assert 80.0 <= _noted(PauseRecorder(), 0, 0.08) < 900.0

@@ -1,0 +1,156 @@
+"""What a member knows of its group, kept outside of its parts: whether it is elected, and how to reach the others."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Literal
+
+import pykka
+
+from beamlens import errors
+from beamlens.errors import BeamlensError, SkillError
+from beamlens.nodes.hub import Hub, Node
+from beamlens.nodes.link import Link, LinkLost
+from beamlens.nodes.messages import Trouble
+from beamlens.probe.messages import NodeInfo
+
+__all__ = ["Place", "Seat"]
+
+Place = Literal["seeking", "elected", "joined"]
+
+_PATIENCE: Final = 15.0  # seconds to wait for a place, while another is being elected
+_AGAIN: Final = 0.05
+_SLOWEST: Final = 2.0
+
+
+class Seat:
+    """Hold a member's place in its group. Any thread.
+
+    Args:
+        group: its name.
+        own: this process.
+        questions: what may be asked of the elected one, by name: functions of what the question carries.
+    """
+
+    def __init__(self, group: str, own: NodeInfo, questions: Mapping[str, Callable[[Any], Any]]) -> None:
+        self.group = group
+        self._own = own
+        self._questions = questions
+        self._changed = threading.Condition()
+        self._hub: Hub | None = None
+        self._link: Link | None = None
+
+    # -- what the member says -------------------------------------------------------------------
+
+    def lead(self, hub: Hub) -> None:
+        """Say that this process is the elected one, and its tree runs."""
+        self._change(hub, None)
+
+    def join(self, link: Link, name: str) -> None:
+        """Say that this process has joined another, by a name that may not be the one it gave."""
+        with self._changed:
+            self._own = NodeInfo(name, self._own.pid)
+        self._change(None, link)
+
+    def leave(self) -> None:
+        """Say that this process has no place now."""
+        self._change(None, None)
+
+    def _change(self, hub: Hub | None, link: Link | None) -> None:
+        with self._changed:
+            self._hub, self._link = hub, link
+            self._changed.notify_all()
+
+    # -- what the other parts ask ---------------------------------------------------------------
+
+    @property
+    def place(self) -> Place:
+        """Where this process stands."""
+        return "elected" if self._hub is not None else "joined" if self._link is not None else "seeking"
+
+    @property
+    def own(self) -> NodeInfo:
+        """This process."""
+        return NodeInfo(self._own.name, self._own.pid, elected=self._hub is not None)
+
+    def others(self) -> list[Node]:
+        """Return the nodes that have joined this process; none where it is not elected."""
+        hub = self._hub
+        return [] if hub is None else hub.nodes()
+
+    def find(self, name: str) -> Node:
+        """Return a node by its name.
+
+        Raises:
+            SkillError: there is none.
+        """
+        hub = self._hub
+        if hub is None:
+            raise SkillError("refused", f"there is no node {name!r:.80}: this process is not the elected one")
+        return hub.find(name)
+
+    def nodes(self) -> list[NodeInfo]:
+        """Return this process and those that have joined it."""
+        return [self.own, *(node.info for node in self.others())]
+
+    def wait_for_place(self, seconds: float = _PATIENCE) -> bool:
+        """Wait until this process has a place; tell whether it has."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._hub is not None or self._link is not None, seconds)
+
+    # -- questions to the elected one -----------------------------------------------------------
+
+    def ask(self, question: str, value: Any = None, timeout: float | None = None) -> Any:
+        """Ask the elected process, which may be this one; again of the next, where it is gone before it answers.
+
+        Args:
+            question: which one; all of them may be asked twice.
+            value: what it needs.
+            timeout: seconds; None: as long as it takes.
+
+        Raises:
+            pykka.Timeout: the time ran out.
+            BeamlensError: as the question raises; or nobody is elected.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        lost_at: float | None = None
+        while True:
+            left = None if deadline is None else max(0.0, deadline - time.monotonic())
+            answer = self._ask_once(question, value, left)
+            if not (isinstance(answer, Trouble) and answer.kind == "unavailable"):
+                return _checked(answer)
+            lost_at = time.monotonic() if lost_at is None else lost_at
+            if time.monotonic() - lost_at >= _PATIENCE or left == 0.0:
+                raise BeamlensError(answer.text)
+            time.sleep(_AGAIN)
+
+    def _ask_once(self, question: str, value: Any, seconds: float | None) -> Any:
+        if not self.wait_for_place(_PATIENCE if seconds is None else min(_PATIENCE, seconds)):
+            return Trouble("unavailable", f"no process of the group {self.group!r} is elected; try again")
+        link = self._link
+        if link is None:
+            return self._questions[question](value)
+        try:
+            return link.ask(question, value, seconds, patience=_SLOWEST).get()
+        except LinkLost as error:
+            return Trouble("unavailable", f"the elected process was lost: {error}")
+
+    def tell(self, what: str, value: Any) -> bool:
+        """Tell the elected one, if this process has joined it; tell whether it was sent."""
+        link = self._link
+        if link is None:
+            return False
+        future = link.ask(what, value, _SLOWEST)
+        return not future.done
+
+
+def _checked(answer: Any) -> Any:
+    if not isinstance(answer, Trouble):
+        return answer
+    if answer.kind == "timeout":
+        raise pykka.Timeout(answer.text)
+    kind = getattr(errors, answer.kind, None)
+    plain = isinstance(kind, type) and issubclass(kind, BeamlensError) and kind.__init__ is Exception.__init__
+    raise (kind if plain and kind is not None else BeamlensError)(answer.text)
