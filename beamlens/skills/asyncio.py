@@ -35,8 +35,8 @@ class Asyncio(Skill):
 
     Args:
         dump_signal: a signal that nothing in the program uses, such as `signal.SIGUSR2`. With it the loops' beats are
-            stamped in shared memory, and the skill `beamlens.skills.eventloop.outside:LoopBlocks`, in an operator's
-            process, names the blocking line even while C code holds the interpreter lock. None: no signal is touched.
+            stamped in shared memory, and the skill `loop_blocks`, in an operator's process, names the blocking line
+            even while C code holds the interpreter lock. None: no signal is touched.
         directory: of the shared memory's files; None for the usual place.
     """
 
@@ -47,6 +47,7 @@ class Asyncio(Skill):
         "tasks that leak, coroutines never awaited"
     )
     system_prompt: ClassVar[str] = SYSTEM_PROMPT
+    additive: ClassVar[tuple[str, ...]] = ("tasks.count", "unawaited.total")
 
     def __init__(self, dump_signal: int | None = None, directory: str | None = None) -> None:
         self._signal = dump_signal

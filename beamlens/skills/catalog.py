@@ -28,6 +28,7 @@ _SKILLS: Final[dict[str, str]] = {
     "http": "beamlens.skills.http:Http",
     "locks": "beamlens.skills.locks:Locks",
     "logger": "beamlens.skills.logger:Logger",
+    "loop_blocks": "beamlens.skills.loop_blocks:LoopBlocks",
     "outbound": "beamlens.skills.outbound:Outbound",
     "overload": "beamlens.skills.overload:Overload",
     "ports": "beamlens.skills.ports:Ports",
@@ -47,8 +48,8 @@ _ALIASES: Final[dict[str, str]] = {
     "supervisor": "sup",
 }
 
-_CONFIGURED: Final = frozenset(["http"])
-"""Those that see nothing before the application was told of them."""
+_CONFIGURED: Final = frozenset(["http", "loop_blocks"])
+"""Those that see nothing before the application was told of them, or a signal was chosen."""
 
 
 def names() -> list[str]:

@@ -36,6 +36,7 @@ class Http(Skill):
         "HTTP requests: rates, times, errors, slow routes, and the requests in flight with the line each waits at"
     )
     system_prompt: ClassVar[str] = SYSTEM_PROMPT
+    additive: ClassVar[tuple[str, ...]] = ("requests", "errors_5xx", "in_flight", "websockets", "latency.per_second")
 
     def __init__(self) -> None:
         self._watching = False

@@ -127,7 +127,7 @@ _CHECKS: Final = (
         confirm=Threshold("still", "==", True),
         observation=_LEAK_TEXT,
         context="{drill.open} descriptors are open in all, {drill.left} more are allowed; the last: {drill.examples}",
-        hypothesis="Connections to {key} are opened again and again and not given back: a pool would have come to an end",
+        hypothesis="Connections to {key} are opened again and again and not given back; a pool has an end",
         cause="socket_leak",
         entities=("{key}",),
         remedy="Close each connection on every way out, or keep one client with a pool for all requests.",
@@ -162,6 +162,7 @@ class Ports(Skill):
     title: ClassVar[str] = "Descriptors and sockets"
     description: ClassVar[str] = "Open files, sockets and pipes: leaks, sockets by state, how near the limit is"
     system_prompt: ClassVar[str] = _PROMPT
+    additive: ClassVar[tuple[str, ...]] = ("open", "kinds.file", "kinds.socket", "kinds.pipe")
     runs_in: ClassVar[RunsIn] = "operator"
 
     def __init__(self) -> None:

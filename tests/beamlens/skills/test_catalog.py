@@ -10,7 +10,7 @@ _README = Path(__file__).parents[3] / "README.md"
 
 
 def test_those_are_that_need_no_configuration() -> None:
-    assert set(names()) - set(default_names()) == {"http"}
+    assert set(names()) - set(default_names()) == {"http", "loop_blocks"}
 
 
 def test_the_readme_names_those_that_are_not() -> None:

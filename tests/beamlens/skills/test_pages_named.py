@@ -9,6 +9,7 @@ import pytest
 from beamlens.skills.anomaly import Anomaly
 from beamlens.skills.changes import Changes
 from beamlens.skills.logger import Logger
+from beamlens.skills.loop_blocks import LoopBlocks
 from beamlens.skills.ports import Ports
 from beamlens.skills.skill import Skill
 from beamlens.skills.sup import Sup
@@ -20,7 +21,7 @@ _OF_ALL = {"cost_ms"}
 
 
 @pytest.mark.parametrize(
-    "skill", [Anomaly, Changes, Logger, Ports, Sup, System, Tracer], ids=lambda skill: str(skill.id)
+    "skill", [Anomaly, Changes, Logger, LoopBlocks, Ports, Sup, System, Tracer], ids=lambda skill: str(skill.id)
 )
 def test_a_page_names_callbacks_checks_and_fields(skill: type[Skill], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", "/nonexistent")

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from beamlens.skills.asyncio import Asyncio
-from beamlens.skills.eventloop.outside import LoopBlocks
+from beamlens.skills.loop_blocks import LoopBlocks
 from supervision.testing import wait_until
 from tests.beamlens.skills.watched import Watched, watched
 

@@ -23,7 +23,7 @@ from beamlens.skills.eventloop import births
 from beamlens.skills.eventloop.births import TaskBirths
 from beamlens.skills.eventloop.board import Board, BoardView
 from beamlens.skills.eventloop.dumps import caught, read_stack
-from beamlens.skills.eventloop.outside import LoopBlocks
+from beamlens.skills.loop_blocks import LoopBlocks
 from beamlens.skills.waits.awaits import awaiting
 from beamlens.testing import SkillHarness
 from supervision.testing import wait_until

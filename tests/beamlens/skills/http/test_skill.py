@@ -19,6 +19,7 @@ from beamlens.skills.web import traffic as traffic_module
 from beamlens.skills.web.routes import asgi_route, plain_path, wsgi_route
 from beamlens.skills.web.traffic import Traffic, traffic
 from beamlens.skills.web.wrapping import AsgiWrapper, WsgiWrapper
+from beamlens.skills.work_done import work_done
 from beamlens.testing import SkillHarness
 
 
@@ -88,6 +89,21 @@ def test_without_a_skill_requests_are_passed_on_and_nothing_is_kept() -> None:
         assert traffic.totals["abandoned"] == 1
     assert traffic.totals["requests"] == 0
     assert not traffic.routes
+
+
+def test_answered_requests_are_work_by_which_others_judge_growth_as_long_as_they_are_counted() -> None:
+    assert work_done.total() is None
+    with SkillHarness(Http):
+        before = work_done.total()
+        _run(wrap(_Answering()), _scope())
+        assert (before, work_done.total()) == (0, 1)
+    assert work_done.total() is None
+
+
+class _Answering(Answers):
+    def __init__(self) -> None:
+        super().__init__()
+        self.go_on.set()
 
 
 def test_a_request_that_was_answered_is_not_kept_alive() -> None:

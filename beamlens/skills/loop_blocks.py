@@ -1,7 +1,7 @@
 """The skill `loop_blocks`, which runs in the operator's process: it sees a block even while nothing else runs there.
 
 The application runs the skill `asyncio` with a signal, `(Asyncio, {"dump_signal": signal.SIGUSR2})`; beside it an
-operator has this one, `"beamlens.skills.eventloop.outside:LoopBlocks"`.
+operator has this one, `"loop_blocks"`.
 """
 
 from __future__ import annotations
