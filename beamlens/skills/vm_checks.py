@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from beamlens.skills.checks import Check, Threshold
+from beamlens.skills.interpreter.shared_checks import lock_checks, loop_checks
 
 __all__ = ["CHECKS"]
 
@@ -46,8 +47,6 @@ return {cpu_percent = profile.cpu_percent, busy_threads = profile.busy_threads o
         at = hot and hot.at or "an unknown line", function_name = hot and hot.func or "an unknown function",
         part = hot and hot.part or 0, entry = entry and entry.func or "an unknown function"}
 """
-
-_NAME_HOLDER: Final = "return vm_locks(1).locks[1] or {}"
 
 _GROWS_STEADILY: Final = (
     Threshold("memory.rss_growth.steady", "==", True),
@@ -140,82 +139,8 @@ CHECKS: Final = (
         entities=("{key}",),
         remedy="End the threads that {drill.born_in} starts, or use a pool with a bound.",
     ),
-    Check(
-        name="loop_blocked",
-        when=Threshold("loops.*.usual_place.ms", ">=", 500),
-        also=(
-            Threshold("loops.*.blocks_last_minute", ">=", 3),
-            Threshold("loops.*.usual_place.part", ">=", 0.5),
-            Threshold("gil.wait_ms_p50", "<", 50.0),
-        ),
-        severity="critical",
-        observation=(
-            "The event loop in thread {loops.*.thread} was blocked {loops.*.blocks_last_minute} times within a minute, "
-            "for {loops.*.longest_block.ms} ms at the longest; {loops.*.usual_place.part} of that time at "
-            "{loops.*.usual_place.at} in {loops.*.usual_place.func}, which calls {loops.*.usual_place.doing}"
-        ),
-        context="Lag: median {loops.*.lag_ms_p50} ms, 95th percentile {loops.*.lag_ms_p95} ms ({loops.*.kind})",
-        hypothesis="{loops.*.usual_place.func} does something synchronous on the event loop's thread",
-        cause="loop_blocked",
-        entities=("{loops.*.usual_place.at}", "{loops.*.usual_place.func}"),
-        remedy="Use the asynchronous form of the call at {loops.*.usual_place.at}, or await asyncio.to_thread(...).",
-    ),
-    Check(
-        name="loop_stuck",
-        when=Threshold("loops.*.blocked_ms", ">=", 2000),
-        severity="critical",
-        observation=(
-            "The event loop in thread {loops.*.thread} has been blocked for {value} ms, at {loops.*.blocked_now.at} in "
-            "{loops.*.blocked_now.func}, which calls {loops.*.blocked_now.doing}"
-        ),
-        context="{loops.*.kind}; blocked {loops.*.blocks} times so far",
-        cause="loop_blocked",
-        entities=("{loops.*.blocked_now.at}", "{loops.*.blocked_now.func}"),
-        remedy="Move the call at {loops.*.blocked_now.at} off the event loop's thread.",
-    ),
-    Check(
-        name="lock_held_over_io",
-        when=Threshold("locks.worst.contended_part", ">=", 0.3),
-        also=(
-            Threshold("locks.worst.waiting_max", ">=", 2),
-            Threshold("locks.worst.longest_wait_ms", ">=", 200.0),
-            Threshold("locks.worst.holder_waits_part", ">=", 0.5),
-        ),
-        drill=_NAME_HOLDER,
-        confirm=Threshold("holder_waits_part", ">=", 0.5),
-        severity="critical",
-        observation=(
-            "{drill.waiting_mean} threads on average ({drill.waiting_max} at most) wait for the lock {drill.lock} at "
-            "{drill.waits_at}, up to {drill.longest_wait_ms} ms, while its holder stands at {drill.holder_at} in "
-            "{drill.holder_function}, waiting in {drill.holder_doing}"
-        ),
-        context="Seen in {drill.contended_part} of {drill.looks} looks; holder's thread: {drill.holder_thread}",
-        hypothesis="{drill.holder_function} does I/O, or sleeps, while it holds the lock",
-        cause="lock_over_io",
-        entities=("{drill.holder_at}", "{drill.lock}", "{drill.holder_function}"),
-        remedy="Do the waiting call at {drill.holder_at} before the lock is taken, or after it is let go of.",
-    ),
-    Check(
-        name="lock_contention",
-        when=Threshold("locks.worst.contended_part", ">=", 0.5),
-        also=(
-            Threshold("locks.worst.waiting_max", ">=", 2),
-            Threshold("locks.worst.longest_wait_ms", ">=", 500.0),
-            Threshold("locks.worst.holder_waits_part", "<", 0.5),
-        ),
-        drill=_NAME_HOLDER,
-        confirm=Threshold("longest_wait_ms", ">=", 500.0),
-        severity="warning",
-        observation=(
-            "{drill.waiting_mean} threads on average ({drill.waiting_max} at most) wait for the lock {drill.lock} at "
-            "{drill.waits_at}, up to {drill.longest_wait_ms} ms; its holder works at {drill.holder_at} in "
-            "{drill.holder_function}"
-        ),
-        context="Seen in {drill.contended_part} of {drill.looks} looks; holder's thread: {drill.holder_thread}",
-        cause="lock_contention",
-        entities=("{drill.holder_at}", "{drill.lock}"),
-        remedy="Hold the lock for less, or split what it protects.",
-    ),
+    *loop_checks("{loops.*.thread}", Threshold("gil.wait_ms_p50", "<", 50.0)),
+    *lock_checks("locks.worst", "return vm_locks(1).locks[1] or {}"),
     Check(
         name="gil_contention",
         when=Threshold("loops.*.lag_ms_p50", ">=", 50.0),

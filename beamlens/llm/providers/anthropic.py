@@ -6,7 +6,6 @@ Its own retries are off, since ours honour the run's deadline and are told as ev
 
 from __future__ import annotations
 
-import asyncio
 import importlib.util
 import json
 from collections.abc import Mapping
@@ -23,6 +22,7 @@ from beamlens.llm.providers.errors import (
     status_failure,
     timeout_failure,
 )
+from beamlens.llm.providers.in_time import answered_in_time
 from beamlens.llm.providers.presets import SDK_PRESETS, SdkPreset
 
 __all__ = ["AnthropicModel"]
@@ -66,16 +66,7 @@ class AnthropicModel:
         Raises:
             ModelError: no answer, or none that can be used.
         """
-        failure: ModelFailure
-        try:
-            async with asyncio.timeout(request.timeout):
-                return await self._answer(request)
-        except TimeoutError:
-            failure = timeout_failure(self._provider, request.timeout)
-        except ModelError as error:
-            failure = error.failure
-        # Raised here and not above: as the context of an error the SDK's own would hold the request, and that the key.
-        raise ModelError(failure)
+        return await answered_in_time(self._provider, request, self._answer)
 
     async def close(self) -> None:
         """Close the connections; in the event loop that used them."""

@@ -6,7 +6,6 @@ that either, by the prompt; what comes back wrong is sent back once to be repair
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
@@ -24,6 +23,7 @@ from beamlens.llm.providers.errors import (
     timeout_failure,
 )
 from beamlens.llm.providers.google_token import GoogleToken
+from beamlens.llm.providers.in_time import answered_in_time
 from beamlens.llm.providers.openai_wire import body_of, repaired, reply_of
 from beamlens.llm.providers.presets import OPENAI_PRESETS, OpenAIPreset
 
@@ -80,16 +80,7 @@ class OpenAICompatible:
         Raises:
             ModelError: no answer, or none that can be used.
         """
-        failure: ModelFailure
-        try:
-            async with asyncio.timeout(request.timeout):
-                return await self._answer(request)
-        except TimeoutError:
-            failure = timeout_failure(self._provider, request.timeout)
-        except ModelError as error:
-            failure = error.failure
-        # Raised here and not above, so that no error with the request (and the key) in it becomes the context.
-        raise ModelError(failure)
+        return await answered_in_time(self._provider, request, self._answer)
 
     async def close(self) -> None:
         """Close the connections; in the event loop that used them."""

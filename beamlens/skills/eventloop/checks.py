@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from beamlens.skills.checks import Check, Threshold
+from beamlens.skills.interpreter.shared_checks import loop_checks
 
 __all__ = ["CHECKS"]
 
@@ -40,39 +41,10 @@ CHECKS: Final = (
         entities=("{drill.at}", "{drill.runs}", "{drill.born_at}"),
         remedy="Give the wait at {drill.at} a timeout, or cancel the tasks when what they serve is over.",
     ),
-    Check(
-        name="loop_blocked",
-        when=Threshold("loops.*.usual_place.ms", ">=", 500),
-        also=(
-            Threshold("loops.*.blocks_last_minute", ">=", 3),
-            Threshold("loops.*.usual_place.part", ">=", 0.5),
-            Threshold("loops.*.lag_ms_p50", "<", 50.0),
-        ),
-        severity="critical",
-        observation=(
-            "The event loop in thread {key} was blocked {loops.*.blocks_last_minute} times within a minute, for "
-            "{loops.*.longest_block.ms} ms at the longest; {loops.*.usual_place.part} of that time at "
-            "{loops.*.usual_place.at} in {loops.*.usual_place.func}, which calls {loops.*.usual_place.doing}"
-        ),
-        context="Lag: median {loops.*.lag_ms_p50} ms, 95th percentile {loops.*.lag_ms_p95} ms ({loops.*.kind})",
-        hypothesis="{loops.*.usual_place.func} does something synchronous on the event loop's thread",
-        cause="loop_blocked",
-        entities=("{loops.*.usual_place.at}", "{loops.*.usual_place.func}"),
-        remedy="Use the asynchronous form of the call at {loops.*.usual_place.at}, or await asyncio.to_thread(...).",
-    ),
-    Check(
-        name="loop_stuck",
-        when=Threshold("loops.*.blocked_ms", ">=", 2000),
-        also=(Threshold("loops.*.blocked_now.looks", ">=", 1),),
-        severity="critical",
-        observation=(
-            "The event loop in thread {key} has been blocked for {value} ms, at {loops.*.blocked_now.at} in "
-            "{loops.*.blocked_now.func}, which calls {loops.*.blocked_now.doing}"
-        ),
-        context="{loops.*.kind}; blocked {loops.*.blocks} times so far",
-        cause="loop_blocked",
-        entities=("{loops.*.blocked_now.at}", "{loops.*.blocked_now.func}"),
-        remedy="Move the call at {loops.*.blocked_now.at} off the event loop's thread.",
+    *loop_checks(
+        "{key}",
+        Threshold("loops.*.lag_ms_p50", "<", 50.0),
+        Threshold("loops.*.blocked_now.looks", ">=", 1),
     ),
     Check(
         name="coroutine_never_awaited",
