@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -18,6 +16,7 @@ from beamlens.llm.rules.moments import Moment
 from beamlens.llm.rules.templates import Surroundings, fill
 from beamlens.skills.checks import Check
 from supervision.testing import wait_until
+from tests.beamlens.skills.asked import Asked
 
 
 class Judge:
@@ -27,9 +26,21 @@ class Judge:
         checks: of the skill.
         call: asks for a snapshot or a callback, by name.
         callbacks: names that drills may use.
+        last: snapshots that are judged together.
+        whole: whether an unknown value in any text fails the test, or only one in the observation and the context.
     """
 
-    def __init__(self, checks: Sequence[Check], call: Callable[..., Any], callbacks: Sequence[str]) -> None:
+    def __init__(
+        self,
+        checks: Sequence[Check],
+        call: Callable[..., Any],
+        callbacks: Sequence[str],
+        *,
+        last: int = 6,
+        whole: bool = False,
+    ) -> None:
+        self._last = last
+        self._whole = whole
         self.checks = tuple(checks)
         self.call = call
         self.callbacks = tuple(callbacks)
@@ -40,21 +51,21 @@ class Judge:
         self.seen.append(Moment(str(len(self.seen)), datetime.now(UTC).timestamp(), data))
         return data
 
-    def findings(self, last: int = 6) -> dict[str, Finding]:
+    def findings(self) -> dict[str, Finding]:
         """Return what holds in the latest snapshots, by the check's name, as long as its drill confirms it."""
-        held = findings(self.checks, self.seen[-last:], settled=True, anywhere=False)
+        held = findings(self.checks, self.seen[-self._last :], settled=True, anywhere=False)
         return {finding.check.name: finding for finding in held if self._confirmed(finding)}
 
     def texts(self, finding: Finding) -> list[str]:
         """Return the observation, context, hypothesis, remedy and entities.
 
-        An unknown value in the first two fails the test; what has one further on is left out, as it would be.
+        What has an unknown value, and does not fail the test, is left out, as it would be.
         """
         check = finding.check
         around = Surroundings(finding.match, self.seen[-1].data, self.drill(finding) if check.drill else None)
         templates = [check.observation, check.context, check.hypothesis or "", check.remedy or "", *check.entities]
         filled = [fill(template, around) for template in templates]
-        assert all(each.complete for each in filled[:2]), filled
+        assert all(each.complete for each in (filled if self._whole else filled[:2])), filled
         return [each.text for each in filled if each.complete]
 
     def drill(self, finding: Finding) -> dict[str, Any]:
@@ -100,23 +111,12 @@ class Served:
     """
 
     def __init__(self, skill: str, program: str, **options: Any) -> None:
-        command = [sys.executable, "-m", "tests.beamlens.skills.served", skill, program, json.dumps(options)]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.pid = self._process.pid
-
-    def call(self, name: str, *arguments: Any) -> Any:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps([name, *arguments]) + "\n")
-        self._process.stdin.flush()
-        return json.loads(self._process.stdout.readline())
+        self._asked = Asked("tests.beamlens.skills.served", skill, program, json.dumps(options))
+        self.pid = self._asked.process.pid
+        self.call = self._asked.call
 
     def close(self) -> None:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.close()
-        code = self._process.wait(30)
-        self._process.stdout.close()
+        code = self._asked.close()
         assert code == 0, f"the program ended with {code}"
 
     def __enter__(self) -> Served:

@@ -172,6 +172,34 @@ def test_only_numbers_that_say_something_of_the_program_are_metrics() -> None:
     assert len(numbers({f"n{number}": number for number in range(5000)})) == 200
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "pauses.longest_ms", "gil_holds.longest_1m_ms", "memory.peak_mb", "oldest_seconds", "queue.max", "stalls.count_5m",
+        "cpu.load_15m", "traffic.requests_before", "memory.fragmented_seconds", "tasks.age_seconds", "latency.samples",
+    ],
+)  # fmt: skip
+def test_what_tells_of_one_event_in_many_samples_is_no_metric(path: str) -> None:
+    first, _, last = path.rpartition(".")
+    assert numbers({first: {last: 5}} if first else {last: 5}) == {}
+
+
+@pytest.mark.parametrize("name", ["count_1m", "response_seconds", "maximum_size", "samples_taken", "p99_ms", "before"])
+def test_what_only_looks_like_that_is_one(name: str) -> None:
+    assert numbers({name: 5}) == {name: 5.0}
+
+
+def test_one_pause_that_a_window_of_five_minutes_tells_on_and_on_does_not_escalate() -> None:
+    def happenings(path: str) -> list[Any]:
+        detector, found = Detector(_SETTINGS, 0.0), []
+        for number in range(1, 260):
+            found += detector.take(number * _STEP, numbers({path: 400.0 if 200 <= number < 210 else 0.0}))
+        return found
+
+    assert _escalations(happenings("longest_ms")) == []
+    assert len(_escalations(happenings("usual_ms"))) == 1, "without the rule it would"
+
+
 # -- kept ---------------------------------------------------------------------------------------------
 
 

@@ -35,7 +35,7 @@ _MODULE = "tests.beamlens.skills.changes.app_settings"
 
 @pytest.fixture
 def skill() -> Iterator[Changes]:
-    found = Changes(directory=False)
+    found = Changes(directory=False, settling_seconds=0.0)
     found.start()
     yield found
     found.stop()
@@ -81,26 +81,61 @@ def test_what_is_put_back_is_told_no_more_and_a_counter_is_no_setting(
     assert skill.snapshot()["moving"] == 1
 
 
-def test_levels_switches_and_packages_are_told_with_what_they_were(
-    skill: Changes, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_levels_and_switches_are_told_with_what_they_were(skill: Changes, monkeypatch: pytest.MonkeyPatch) -> None:
     logger = logging.getLogger("tests.changes")
     monkeypatch.setattr(logger, "level", logging.DEBUG)
-    (tmp_path / "some_package-2.0.dist-info").mkdir()
-    monkeypatch.syspath_prepend(str(tmp_path))
-    skill._watch._next_seldom = 0.0
     gc.disable()
     try:
         found = _keys(skill)
     finally:
         gc.enable()
     assert (found["runtime:gc"]["was"], found["runtime:gc"]["now"]) == ("on", "off")
-    assert (found["packages:some-package"]["kind"], found["packages:some-package"]["now"]) == ("added", "2.0")
     assert found["log_levels:tests.changes"]["now"] == "DEBUG"
     judge = Judge(CHECKS, lambda _: skill.snapshot(), ())
     judge.look()
-    assert {"log_level_lowered", "code_on_disk_changed"} <= set(judge.findings())
     assert "tests.changes became DEBUG" in judge.texts(judge.findings()["log_level_lowered"])[0]
+
+
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a directory in which a package is installed, before anybody watches."""
+    (tmp_path / "some_package-1.0.dist-info").mkdir()
+    monkeypatch.syspath_prepend(str(tmp_path))
+    return tmp_path
+
+
+def test_a_package_that_is_replaced_is_a_finding_and_one_that_is_new_is_only_told(
+    installed: Path, skill: Changes
+) -> None:
+    judge = Judge(CHECKS, lambda _: skill.snapshot(), ())
+    (installed / "new_package-3.0.dist-info").mkdir()
+    skill._watch._next_seldom = 0.0
+    assert _keys(skill)["packages:new-package"]["kind"] == "added"
+    judge.look()
+    assert "code_on_disk_changed" not in judge.findings()
+    (installed / "some_package-1.0.dist-info").rename(installed / "some_package-2.0.dist-info")
+    skill._watch._next_seldom = 0.0
+    found = _keys(skill)["packages:some-package"]
+    assert (found["kind"], found["was"], found["now"]) == ("changed", "1.0", "2.0")
+    judge.look()
+    assert judge.texts(judge.findings()["code_on_disk_changed"])[0].startswith("some-package was changed on disk")
+
+
+def test_what_a_program_sets_while_it_begins_is_no_change_and_switches_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    skill = Changes(directory=False, settling_seconds=60.0)
+    skill.start()
+    try:
+        monkeypatch.setattr(app_settings, "TIMEOUT", 60.0)
+        monkeypatch.setenv("SHOP_REGION", "north")
+        monkeypatch.setattr(logging.getLogger("tests.changes"), "level", logging.DEBUG)
+        monkeypatch.setattr(sys, "excepthook", _theirs)
+        assert set(_keys(skill)) == {"runtime:sys.excepthook"}
+        skill._watch._began -= 61.0
+        assert set(_keys(skill)) == {"runtime:sys.excepthook"}
+        monkeypatch.setattr(app_settings, "TIMEOUT", 90.0)
+        assert f"settings:{_MODULE}.TIMEOUT" in _keys(skill)
+    finally:
+        skill.stop()
 
 
 def test_hooks_of_other_skills_are_no_changes_and_those_of_the_application_are(
@@ -124,7 +159,7 @@ def test_code_that_is_replaced_on_disk_is_told(skill: Changes, tmp_path: Path, m
     (tmp_path / "shop_code_on_disk.py").write_text("X = 1\n")
     monkeypatch.syspath_prepend(str(tmp_path))
     __import__("shop_code_on_disk")
-    skill._watch._next_seldom = 0.0
+    skill._watch._next_seldom = 1e12  # not all files, only those that are new
     assert not [key for key in _keys(skill) if "shop_code" in key], "what is imported later is no change"
     (tmp_path / "shop_code_on_disk.py").write_text("X = 22\n")
     skill._watch._next_seldom = 0.0

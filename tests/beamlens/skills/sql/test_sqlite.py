@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -136,7 +137,9 @@ class _OwnCursor(sqlite3.Cursor):
 
 def test_connections_are_what_the_application_asked_for(harness: SkillHarness) -> None:
     own = sqlite3.connect(":memory:", factory=_Own)
-    by_place = sqlite3.connect(":memory:", 5.0, 0, None, True, _Own)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of arguments by place, from Python 3.13 on
+        by_place = sqlite3.connect(":memory:", 5.0, 0, None, True, _Own)
     assert by_place.isolation_level is None
     for connection in (own, by_place):
         assert isinstance(connection, _Own)
@@ -196,7 +199,9 @@ def test_everything_is_put_back_and_timed_connections_go_on_unnoted() -> None:
     connection.close()
     assert isinstance(skill, Sql)
     assert skill.stats()["statements"] == 0
-    assert type(sqlite3.connect(":memory:")) is sqlite3.Connection
+    untimed = sqlite3.connect(":memory:")
+    assert type(untimed) is sqlite3.Connection
+    untimed.close()
 
 
 # -- fingerprints -----------------------------------------------------------------------------------

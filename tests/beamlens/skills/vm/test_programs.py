@@ -8,45 +8,37 @@ from typing import Any
 
 import pytest
 
+from beamlens.skills.vm import Vm
 from supervision.testing import wait_until
-from tests.beamlens.skills.vm.observed import Observed
+from tests.beamlens.skills.watched import Watched
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
 _LINES = "tests/beamlens/skills/vm/program.py"
 
 
-def _observed(program: str) -> Iterator[Observed]:
-    observed = Observed(program)
+def _watched(program: str) -> Iterator[Watched]:
+    observed = Watched(Vm, "tests.beamlens.skills.vm.program", program, last=3)
     yield observed
     assert observed.close() == 0
 
 
 @pytest.fixture(scope="module")
-def sick() -> Iterator[Observed]:
-    yield from _observed("sick")
+def sick() -> Iterator[Watched]:
+    yield from _watched("sick")
 
 
 @pytest.fixture(scope="module")
-def healthy() -> Iterator[Observed]:
-    yield from _observed("healthy")
+def healthy() -> Iterator[Watched]:
+    yield from _watched("healthy")
 
 
 @pytest.fixture(scope="module")
-def busy() -> Iterator[Observed]:
-    yield from _observed("busy")
+def busy() -> Iterator[Watched]:
+    yield from _watched("busy")
 
 
-def _found(observed: Observed, name: str) -> list[str]:
-    def look() -> list[str] | None:
-        observed.look()
-        finding = observed.findings().get(name)
-        return observed.texts(finding) if finding is not None else None
-
-    return wait_until(look, timeout=60, interval=0.5) or []
-
-
-def _false_alarms(observed: Observed, seconds: float) -> list[str]:
+def _false_alarms(observed: Watched, seconds: float) -> list[str]:
     alarms: list[str] = []
 
     def look() -> bool:
@@ -58,29 +50,29 @@ def _false_alarms(observed: Observed, seconds: float) -> list[str]:
     return alarms
 
 
-def test_a_cache_that_grows_without_bound_is_named_by_its_path_and_file(sick: Observed) -> None:
-    observation, *_, path, file = _found(sick, "container_growth")
+def test_a_cache_that_grows_without_bound_is_named_by_its_path_and_file(sick: Watched) -> None:
+    observation, *_, path, file = sick.found("container_growth")
     assert path == "__main__.SESSIONS.entries"
     assert file == _LINES
     assert "grew by" in observation
 
 
-def test_leaking_threads_are_named_by_the_line_that_starts_them(sick: Observed) -> None:
-    observation, context, *_, born = _found(sick, "thread_growth")
+def test_leaking_threads_are_named_by_the_line_that_starts_them(sick: Watched) -> None:
+    observation, context, *_, born = sick.found("thread_growth")
     assert born.startswith(f"{_LINES}:")
-    assert "leak_threads" in context or "leak_threads" in _found(sick, "thread_growth")[2]
+    assert "leak_threads" in context or "leak_threads" in sick.found("thread_growth")[2]
     assert "daemons" in observation
 
 
-def test_a_blocked_event_loop_is_named_by_the_blocking_line(sick: Observed) -> None:
-    observation, *_, place, function = _found(sick, "loop_blocked")
+def test_a_blocked_event_loop_is_named_by_the_blocking_line(sick: Watched) -> None:
+    observation, *_, place, function = sick.found("loop_blocked")
     assert function == "render"
     assert place.startswith(f"{_LINES}:")
     assert "time.sleep" in observation
 
 
-def test_a_lock_held_over_io_is_named_with_its_holder_and_the_number_of_waiters(sick: Observed) -> None:
-    observation, *_, place, lock, function = _found(sick, "lock_held_over_io")
+def test_a_lock_held_over_io_is_named_with_its_holder_and_the_number_of_waiters(sick: Watched) -> None:
+    observation, *_, place, lock, function = sick.found("lock_held_over_io")
     assert function == "ask_the_disk"
     assert lock.endswith("LOCK")
     assert place.startswith(f"{_LINES}:")
@@ -88,13 +80,13 @@ def test_a_lock_held_over_io_is_named_with_its_holder_and_the_number_of_waiters(
     assert sick.call("vm_locks")["locks"][0]["waiting_max"] == 3
 
 
-def test_no_secret_in_a_key_leaves_the_program(sick: Observed) -> None:
-    _found(sick, "container_growth")
+def test_no_secret_in_a_key_leaves_the_program(sick: Watched) -> None:
+    sick.found("container_growth")
     said = [sick.call(name) for name in ("vm_growing_containers", "vm_memory", "vm_threads", "vm_thread_stacks")]
     assert "secret-token" not in json.dumps([said, sick.look()])
 
 
-def test_a_cache_with_a_bound_a_plateau_a_pool_that_warms_up_and_garbage_are_no_findings(healthy: Observed) -> None:
+def test_a_cache_with_a_bound_a_plateau_a_pool_that_warms_up_and_garbage_are_no_findings(healthy: Watched) -> None:
     assert _false_alarms(healthy, 16) == []
     rows = {row["path"]: row for row in healthy.call("vm_growing_containers")["largest"]}
     assert rows["__main__.BOUNDED.entries"]["bound"] == 30_000
@@ -102,18 +94,18 @@ def test_a_cache_with_a_bound_a_plateau_a_pool_that_warms_up_and_garbage_are_no_
     assert not rows["__main__.PLATEAU.entries"]["steady"]
 
 
-def test_threads_that_compute_beside_a_loop_are_no_finding(busy: Observed) -> None:
+def test_threads_that_compute_beside_a_loop_are_no_finding(busy: Watched) -> None:
     assert _false_alarms(busy, 12) == []
 
 
-def test_hot_functions_names_what_computes(busy: Observed) -> None:
+def test_hot_functions_names_what_computes(busy: Watched) -> None:
     profile: dict[str, Any] = busy.call("vm_hot_functions", 1.0)
     assert profile["missing"] == []
     assert any(row["func"].startswith("compute") for row in profile["functions"])
     assert profile["entries"][0]["func"] == f"{_LINES}:compute"
 
 
-def test_the_collector_stays_below_one_per_cent_of_a_core(healthy: Observed) -> None:
+def test_the_collector_stays_below_one_per_cent_of_a_core(healthy: Watched) -> None:
     wait_until(lambda: healthy.look()["collector"]["seconds"] >= 10, timeout=60, interval=0.5)
     collector = healthy.look()["collector"]
     assert collector["errors"] == 0, collector["last_error"]

@@ -98,7 +98,7 @@ def test_so_it_is_with_the_threads_of_event_loops(go_on: threading.Event, loops:
         async with anyio.create_task_group() as group:
             for _ in range(seconds):
                 for _ in range(3):
-                    group.start_soon(anyio.to_thread.run_sync, go_on.wait)
+                    group.start_soon(anyio.to_thread.run_sync, lambda: go_on.wait())
                 await anyio.wait_all_tasks_blocked()
                 counted.release()
                 await anyio.sleep(0.01)
