@@ -44,8 +44,7 @@ class GroupOperator(OperatorHandle):
     async def arun(self, context: Any = None, **options: Any) -> Completion:
         """Do as `run`, from an event loop; cancelling the task cancels the run."""
         asked = invocation(context, options)
-        found = await ask_from_loop(self._group, "invoke", (self.name, asked), (self.name, asked.run_id))
-        return found  # type: ignore[no-any-return]
+        return await ask_from_loop(self._group, "invoke", (self.name, asked), (self.name, asked.run_id))  # type: ignore[no-any-return]
 
     def run_async(self, context: Any = None, **options: Any) -> RunHandle:
         """Begin an investigation and return at once; the handle yields its notifications once it has ended."""

@@ -21,8 +21,8 @@ from beamlens.errors import (
     UnknownOperator,
 )
 from beamlens.following import Follower
-from beamlens.operator.operator import Operator
 from beamlens.group_operator import GroupOperator, ask_from_loop
+from beamlens.operator.operator import Operator
 from beamlens.operator_handle import OperatorHandle, reason_of
 from beamlens.option_checks import check_names, check_values
 from beamlens.options import OperatorPlan, Options, plan_operator
@@ -65,7 +65,7 @@ class Group(Protocol):
         """Ask the elected process, which may be this one."""
         ...
 
-    def wait_for_place(self, seconds: float = ...) -> bool:
+    def wait_for_place(self, seconds: float = 15.0) -> bool:
         """Wait until this process is elected, or has joined the elected one."""
         ...
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from beamlens.errors import ConfigurationError
 
 __all__ = ["check_names", "check_values"]
+
+_SHORT_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:@-]{0,63}")  # no "/": they become names of files
 
 
 def check_names(what: str, given: Iterable[str], allowed: Iterable[str]) -> None:
@@ -51,6 +54,10 @@ def _is_name(value: Any) -> bool:
     return value is None or (isinstance(value, str) and bool(value))
 
 
+def _is_short_name(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and _SHORT_NAME.fullmatch(value) is not None)
+
+
 def _is_place(value: Any) -> bool:
     return isinstance(value, bool | str) or hasattr(value, "__fspath__")
 
@@ -63,6 +70,7 @@ _FLAG: Final = (lambda value: isinstance(value, bool), "True or False")
 _COUNT: Final = (_or_none(_is_count), "a whole number from 1 up")
 _SECONDS: Final = (_or_none(_is_seconds), "a number of seconds above 0")
 _NAME: Final = (_is_name, "a name")
+_GROUP: Final = (_is_short_name, "a name of up to 64 letters, digits and _.:@- that begins with a letter or digit")
 _RULES: Final[dict[str, tuple[Callable[[Any], bool], str]]] = {
     "allow_reduced_sandbox": _FLAG,
     "client": _NAME,
@@ -70,9 +78,11 @@ _RULES: Final[dict[str, tuple[Callable[[Any], bool], str]]] = {
     "compaction_max_tokens": _COUNT,
     "continuous": _FLAG,
     "deadline": _SECONDS,
+    "group": _GROUP,
     "journal": _FLAG,
     "max_iterations": _COUNT,
     "model": _NAME,
+    "node": _GROUP,
     "pace": (_is_seconds, "a number of seconds above 0"),
     "request_seconds": (_is_seconds, "a number of seconds above 0"),
     "retry_waits": (_are_waits, "a list of seconds, from 0 up,"),

@@ -63,6 +63,9 @@ class Options:
         redaction: options of `Redactor`: `patterns`, `keys`, `values`.
         control: whether `beamlens ps` and the other commands find this tree.
         allow_reduced_sandbox: run Lua where a defence of the sandbox is missing; `beamlens doctor` says which.
+        group: a name that several processes of one application on one host have in common: one of them is elected to
+            run the operators, which then look into all of them. None: each process has operators of its own.
+        node: how findings name this process among those of the group; None: `host:pid`.
 
     Raises:
         ConfigurationError: what is wrong, and what is expected.
@@ -89,6 +92,8 @@ class Options:
     redaction: Mapping[str, Any] = field(default_factory=dict)
     control: bool = True
     allow_reduced_sandbox: bool = False
+    group: str | None = None
+    node: str | None = None
 
     def __post_init__(self) -> None:
         check_values("Beamlens", {each.name: getattr(self, each.name) for each in fields(self)})
@@ -207,6 +212,7 @@ def plan_operator(given: Any, options: Options, tree: str) -> OperatorPlan:
         secrets=options.key_names(),
         allow_reduced_sandbox=options.allow_reduced_sandbox,
         redaction=dict(options.redaction),
+        grouped=options.group is not None and not spec.skill.machine_wide,
         **settings,
     )
     return OperatorPlan(config, spec)

@@ -12,6 +12,9 @@
     ├── alarm                   a thread of the application: starts the coordinator where the skill `anomaly` says so
     └── control                 a thread of the application: answers `beamlens ps` and the other commands
 
+In a group of processes each has journal, probe and `member`, a thread of the application, which starts the rest where
+this process is elected.
+
 The parts find each other by name, whatever is restarted, so the death of one never stops the work of another longer
 than its own restart takes.
 """
@@ -19,7 +22,10 @@ than its own restart takes.
 from __future__ import annotations
 
 import itertools
+import logging
+import os
 import secrets
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any, ClassVar, Final
@@ -27,12 +33,18 @@ from typing import Any, ClassVar, Final
 from beamlens.alarm import Alarm
 from beamlens.control.server import ControlServer
 from beamlens.coordinator.coordinator import Coordinator
+from beamlens.domain.ids import node_name
 from beamlens.journal.journal import Journal, Listeners
 from beamlens.journal.store import JournalStore
 from beamlens.lens import Lens, member_of, operator_spec
 from beamlens.llm.usage import UsageTally
+from beamlens.nodes.member import Member
+from beamlens.nodes.probe import GroupProbe
+from beamlens.nodes.questions import questions
+from beamlens.nodes.seat import Seat
 from beamlens.operator.operator import Operator
 from beamlens.options import OperatorPlan, Options
+from beamlens.probe.messages import NodeInfo
 from beamlens.probe.specs import SkillSet
 from beamlens.redact import Redactor
 from beamlens.sandbox.keeper import SandboxKeeper
@@ -41,6 +53,8 @@ from supervision import Backoff, ChildSpec, StartError, Supervisor, configure
 from supervision.process.settings import current_settings
 
 __all__ = ["Beamlens"]
+
+logger = logging.getLogger("beamlens.nodes")
 
 _INTENSITY: Final = 20  # with the waits between restarts, more than any part can use up
 _PERIOD: Final = 10
@@ -78,7 +92,7 @@ class Beamlens(Supervisor):
         for number in itertools.count(1):
             free = name or ("beamlens" if number == 1 else f"beamlens-{number}")
             try:
-                return super().start(name=free, spares=spares, **options)  # type: ignore[return-value]
+                return _placed(super().start(name=free, spares=spares, **options))  # type: ignore[arg-type]
             except StartError as error:
                 if name is not None or not _is_taken(error):
                     raise
@@ -99,6 +113,14 @@ class Beamlens(Supervisor):
         return flags, _children(tree, checked, checked.plans(tree))
 
 
+def _placed(lens: Lens) -> Lens:
+    """Wait until a member of a group is elected or has joined; where it takes long, it goes on trying."""
+    group = lens.group
+    if group is not None and not group.wait_for_place():
+        logger.warning("this process has no place in its group yet; it goes on trying")
+    return lens
+
+
 def _is_taken(error: StartError) -> bool:
     return isinstance(error.reason, tuple) and error.reason[0] == "already_started"
 
@@ -111,14 +133,35 @@ def _kept(options: dict[str, Any]) -> dict[str, Any]:
 
 def _children(tree: str, options: Options, plans: list[OperatorPlan]) -> list[ChildSpec]:
     skills = SkillSet(plan.spec for plan in plans if plan.config.local_skill is None)
+    probe = {"tree": tree, "skills": skills, "redact": Redactor(**options.redaction).redact}
+    journal = _part("journal", Journal, tree=tree, options=options, **_keepers(tree, options))
+    sandbox, *others = _central(tree, options, plans)
+    if options.group is None:
+        return [journal, sandbox, _part("probe", TreeProbe, **probe), *others]
+    seat = Seat(options.group, NodeInfo(options.node or node_name(), os.getpid()), questions(tree))
+    return [
+        journal,
+        _part("probe", GroupProbe, seat=seat, **probe),
+        _part(
+            "member",
+            Member,
+            tree=tree,
+            seat=seat,
+            questions=questions(tree),
+            parts=(sandbox, *others),
+            version=sys.modules["beamlens"].__version__,  # the package itself stands above this layer
+        ),
+    ]
+
+
+def _central(tree: str, options: Options, plans: list[OperatorPlan]) -> list[ChildSpec]:
+    """Return what a group has once; the sandbox first."""
     specs = [operator_spec(plan) for plan in plans]
     members = tuple(member_of(spec) for spec in specs)
     coordinator = replace(options.coordinator_config(tree), members=members)
     operators = {"children": specs, "intensity": _INTENSITY, "period": _PERIOD}
     return [
-        _part("journal", Journal, tree=tree, options=options, **_keepers(tree, options)),
         _part("sandbox", SandboxKeeper, tree=tree),
-        _part("probe", TreeProbe, tree=tree, skills=skills, redact=Redactor(**options.redaction).redact),
         _part(
             "gateway",
             TreeGateway,

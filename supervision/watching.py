@@ -5,6 +5,8 @@ Inside an actor use its methods of the same names.
 
 from __future__ import annotations
 
+import functools
+import logging
 import math
 from collections.abc import Callable
 from typing import Any
@@ -14,6 +16,7 @@ from supervision.process.application import application
 from supervision.process.loop import Timer
 from supervision.ref import Ref
 from supervision.reporter import reporter
+from supervision.reports import report_log
 
 __all__ = ["demonitor", "link", "monitor", "send_after"]
 
@@ -56,9 +59,14 @@ def send_after(ref: Any, delay: float, message: Any) -> Timer:
     """
     if not (delay >= 0 and math.isfinite(delay)):
         raise ValueError(f"delay is {delay!r}; seconds from 0 up are expected")
-    return application().loop.call_later(delay, lambda: reporter.put(lambda: _tell(ref, message)))
+    send = functools.partial(_tell, ref, message)
+    # Ours never block. What another kind of actor does when it is told something is its own: not on the loop.
+    return application().loop.call_later(delay, send if isinstance(ref, Ref) else lambda: reporter.put(send))
 
 
 def _tell(ref: Any, message: Any) -> None:
-    if ref.is_alive():
-        ref.tell(message)
+    try:
+        if ref.is_alive():
+            ref.tell(message)
+    except Exception as error:
+        report_log(logging.WARNING, "a timer's message for %s was not sent: %s", ref, error)

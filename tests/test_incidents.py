@@ -41,6 +41,15 @@ def test_a_fault_is_found_where_its_cause_and_its_place_are_named() -> None:
     assert judge(LEAK, said) == ("thread_leak", True)
 
 
+def test_what_the_table_of_causes_does_not_know_is_known_by_its_check() -> None:
+    zombies = Case("sup", "trees:commands_never_waited_for", ("zombie_processes",), ("child processes",))
+    note = notification(None) | {"anomaly_type": "zombie_processes"}
+    said = outcome(note, summary="7 child processes have ended")
+    assert judge(zombies, said) == ("zombie_processes", True)
+    assert false_alarms(zombies, said) == {}
+    assert judge(zombies, outcome(notification(None), summary="7 child processes")) == ("thread_growth", False)
+
+
 def test_it_is_not_where_another_cause_is_named() -> None:
     said = outcome(notification("cache_growth"), summary="it grows at benchmarks/cases/waiting.py:160")
     assert judge(LEAK, said) == ("cache_growth", False)

@@ -18,7 +18,8 @@ from supervision.process import registry
 from supervision.process.envelopes import outer
 from supervision.process.frames import frame
 from supervision.process.link import Link
-from supervision.process.protocol import ASK, PROMOTE, REPLY, TELL
+from supervision.process.protocol import ASK, PROMOTE, REPLY, TELL, UNREADABLE
+from supervision.process.unreadable import head_of
 from supervision.process.waiter import Waiter
 from supervision.process.wire import Codec, wire_value
 
@@ -73,18 +74,53 @@ def test_they_are_kept_until_it_is_and_their_order_with_them(link: Link, monkeyp
 
 
 @pytest.mark.usefixtures("unknown")
-def test_what_stays_unknown_is_an_error_when_they_are_released(link: Link) -> None:
+def test_what_stays_unknown_is_refused_in_its_place_when_they_are_released(link: Link) -> None:
     link.hold()
     read(link)
-    with pytest.raises(ProtocolError, match="no wire value"):
-        link.release()
+    link.release()
+    check_refused(link)
 
 
 @pytest.mark.usefixtures("unknown")
-def test_without_holding_it_is_one_at_once(link: Link) -> None:
+def test_without_holding_they_are_refused_though_it_becomes_known(link: Link, monkeypatch: pytest.MonkeyPatch) -> None:
     """Negative control."""
-    with pytest.raises(ProtocolError, match="no wire value"):
-        read(link)
+    assert read(link) == [PROMOTE, 1, b""]
+    monkeypatch.undo()
+    check_refused(link)
+
+
+def check_refused(link: Link) -> None:
+    """Read the three messages: the two that nobody could unpack are told as such, in order."""
+    first, second, third = (read(link) for _ in range(3))
+    assert first is not None
+    assert first[:2] == [UNREADABLE, 1]
+    assert isinstance(first[2], ProtocolError)
+    assert "no wire value" in str(first[2])
+    assert second == [TELL, "plain"]
+    assert third is not None
+    assert third[:2] == [UNREADABLE, None]
+
+
+@pytest.mark.usefixtures("unknown")
+def test_an_answer_that_stays_unknown_is_an_error_for_who_waits_for_it_alone() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        link = Link(theirs, Codec())
+        waiter, other = Waiter(), Waiter()
+        number, next_number = link.open(waiter), link.open(other)
+        for content in ([REPLY, number, Late(1)], [REPLY, next_number, "fine"]):
+            ours.sendall(frame(outer(Codec()).encode(content)))
+        assert link.wait(other, 10)
+        assert other.result() == "fine"
+        with pytest.raises(ProtocolError, match="no wire value"):
+            waiter.result()
+
+
+def test_what_does_not_even_begin_as_a_message_is_raised() -> None:
+    trouble = ProtocolError("why")
+    for body in (b"", b"\x91", b"\x93\x01", b"\x92\xa1x\x01", b"\x91\x16", b"\xc1", b"\x93\x01\xa1x\xc0"):
+        with pytest.raises(ProtocolError, match="why"):
+            head_of(body, trouble)
 
 
 PROGRAM = """

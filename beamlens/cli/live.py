@@ -72,6 +72,7 @@ def _show_program(found: dict[str, Any]) -> None:
             *(styled("-" if cell in (None, "") else cell, style if at == 1 else "") for at, cell in enumerate(cells))
         )
     console().print(table)
+    _show_nodes(found.get("nodes") or [])
     coordinator = found["coordinator"]
     if coordinator is None:
         say("coordinator does not answer", "red")
@@ -80,6 +81,15 @@ def _show_program(found: dict[str, Any]) -> None:
         say(f"coordinator runs {coordinator['trace_id']}, step {coordinator['iteration']}, at work: {operators}")
     else:
         say("coordinator is idle")
+
+
+def _show_nodes(nodes: list[dict[str, Any]]) -> None:
+    """Say which processes the operators look into, where there are several."""
+    for number, node in enumerate(nodes if len(nodes) > 1 else []):
+        silent = node["silent_seconds"]
+        told = f"silent for {silent:.0f} s" if silent else "has the operators" if node["elected"] else "joined"
+        label = "nodes" if number == 0 else "     "
+        say(f"{label}  {node['name']}  pid {node['pid']}  {told}", "yellow" if silent else "")
 
 
 def tree(pid: Pid = None, name: Name = None, as_json: Json = False) -> int:

@@ -45,6 +45,7 @@ def _ps(lens: Lens, call: Conversation) -> dict[str, Any]:
         **_hello(lens, call),
         "operators": _operators(lens, call),
         "coordinator": _coordinator(lens),
+        "nodes": _nodes(lens, call),
         "transcripts": _transcripts(lens, call),
     }
 
@@ -58,6 +59,13 @@ def _coordinator(lens: Lens) -> dict[str, Any] | None:
         return lens.status().to_dict()
     except (pykka.ActorDeadError, pykka.Timeout, SupervisionError):
         return None  # it is being restarted, perhaps
+
+
+def _nodes(lens: Lens, _call: Conversation) -> list[dict[str, Any]] | None:
+    try:
+        return [node.to_dict() for node in lens.nodes()]
+    except (BeamlensError, pykka.ActorDeadError, pykka.Timeout, SupervisionError):
+        return None  # the probe is being restarted, perhaps
 
 
 def _status(lens: Lens, call: Conversation) -> Any:
@@ -112,6 +120,7 @@ OPERATIONS: Final[Mapping[str, Callable[[Lens, Conversation], Any]]] = {
     "ps": _ps,
     "tree": _tree,
     "operators": _operators,
+    "nodes": _nodes,
     "status": _status,
     "message": _message,
     "run": perform_run,

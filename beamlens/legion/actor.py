@@ -88,6 +88,7 @@ class AgentActor(ProcessActor):
     def on_stop(self) -> None:
         """Cut off what is on; who resumes the agent goes on with it."""
         self._resources.ending = True
+        self._office.withdraw()
         self._worker.close()
         self._evaluator.close()
         self._tell("stopped")
@@ -218,6 +219,7 @@ class AgentActor(ProcessActor):
         if turn is not None and turn.crashes >= _MOST_CRASHES:
             self._give_up(turn)
         elif turn is not None:
+            self._office.withdraw()  # what the former life asked people
             turn = replace(turn, crashes=turn.crashes + 1)
             self._conversation = replace(self._conversation, turn=turn)
             self._worker.submit(turn, Control(turn.deadline))

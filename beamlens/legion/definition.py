@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -16,7 +17,7 @@ from beamlens.legion.reply import ACTIONS, reply_tool
 from beamlens.legion.tools.toolbox import Toolbox
 from supervision.process.classes import load_class, main_name
 
-__all__ = ["Definition", "address_of", "find_agent"]
+__all__ = ["Definition", "address_of", "config_of", "find_agent", "made"]
 
 
 def address_of(agent: Any) -> str:
@@ -46,6 +47,31 @@ def find_agent(address: str) -> type[Agent]:
     return found
 
 
+def made(cls: type[Agent]) -> Agent:
+    """Return an agent of a class.
+
+    Raises:
+        ConfigurationError: its `__init__` wants arguments, which nobody has.
+    """
+    try:
+        inspect.signature(cls).bind()
+    except TypeError as error:
+        raise ConfigurationError(f"{cls.__qualname__}() cannot be made: {error}; agents take no arguments") from error
+    return cls()
+
+
+def config_of(agent: Agent) -> Mapping[str, Any]:
+    """Return the options of an agent's class.
+
+    Raises:
+        ConfigurationError: `config()` returned none.
+    """
+    given = agent.config()
+    if not isinstance(given, Mapping):
+        raise ConfigurationError(f"config() returned {given!r:.80}; a mapping of options is expected")
+    return given
+
+
 class Definition:
     """Hold what an agent is, apart from what it has been through. Does not change; any thread.
 
@@ -58,26 +84,30 @@ class Definition:
 
     def __init__(self, config: AgentConfig) -> None:
         cls = find_agent(config.agent)
-        agent = cls()
+        agent = made(cls)
         self.name = f"{cls.__module__}.{cls.__qualname__}"
-        self.options: AgentOptions = merged(config.defaults, _mapping("config()", agent.config()), config.options)
+        self.options: AgentOptions = merged(config.defaults, config_of(agent), config.options)
         self.actions = _actions(agent.action_types())
         self.output = Output(agent.output_schema())
         self.toolbox = Toolbox(agent.tools(), agent.tool_config, self.options.tool_docs)
         self.guard: tuple[str, Callable[[str, GuardContext], object]] | None = guard_of(self.options.eval_guard)
         self.reply = reply_tool(self.actions, self.output.schema)
-        own = agent.system_prompt()
-        self.system = own or system_prompt(cls.role(), self.actions, self.options.binding_scope, self.toolbox.prompt)
+        self.system = _own_prompt(agent) or system_prompt(
+            cls.role(), self.actions, self.options.binding_scope, self.toolbox.prompt
+        )
         self.model = self.options.model or config.model
 
 
-def _mapping(what: str, given: Any) -> Mapping[str, Any]:
-    if not isinstance(given, Mapping):
-        raise ConfigurationError(f"{what} returned {given!r}; a mapping of options is expected")
+def _own_prompt(agent: Agent) -> str | None:
+    given: Any = agent.system_prompt()
+    if given is not None and not isinstance(given, str):
+        raise ConfigurationError(f"system_prompt() returned {given!r:.80}; a text, or None, is expected")
     return given
 
 
 def _actions(given: Sequence[str]) -> tuple[str, ...]:
+    if isinstance(given, str) or not isinstance(given, Sequence):
+        raise ConfigurationError(f"action_types() returned {given!r:.80}; a list of {', '.join(ACTIONS)} is expected")
     found = tuple(dict.fromkeys(given))
     unknown = [action for action in found if action not in ACTIONS]
     if unknown or not found:

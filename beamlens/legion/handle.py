@@ -11,6 +11,7 @@ from beamlens.domain.ids import new_id
 from beamlens.following import Follower
 from beamlens.legion.agent import Agent
 from beamlens.legion.content import content_of
+from beamlens.legion.definition import made
 from beamlens.legion.host import dismiss
 from beamlens.legion.messages import Await, Cancel, Evaluate, GetMessages, Message, Status
 from beamlens.legion.output import Output
@@ -38,7 +39,7 @@ class AgentHandle:
         self.agent_id = agent_id
         self.agent = agent
         self._tree = tree
-        self._output = Output(agent().output_schema())
+        self._output = Output(made(agent).output_schema())
 
     def call(self, message: Any, *, timeout: float | None = None, deadline: float | None = None) -> Result:
         """Have it take a turn, after those that wait already, and return what it came to.

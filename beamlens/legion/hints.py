@@ -36,8 +36,6 @@ def describe(hint: Any) -> str:
         return "None"
     if isinstance(hint, str):
         return hint
-    if bare(hint) is not hint and hasattr(hint, "__name__"):
-        return str(hint.__name__)
     hint = bare(hint)
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,12 +11,12 @@ from typing import Any, Final
 import pykka
 
 from beamlens.legion.actor import AgentActor
-from beamlens.legion.definition import find_agent
-from beamlens.legion.messages import AgentConfig, CallApplication, StartAgent, StopAgent
+from beamlens.legion.definition import config_of, find_agent, made
+from beamlens.legion.messages import AgentConfig, CallApplication, StartAgent, StopAgent, Withdraw
 from beamlens.legion.options import merged
 from beamlens.legion.rules import Rule
-from beamlens.legion.store.keeper import Release
-from beamlens.legion.store.store import Claim, Refused
+from beamlens.legion.store.keeper import Forget, Load, Release
+from beamlens.legion.store.store import Claim, Refused, Saved
 from beamlens.legion.text import error_text
 from beamlens.legion.tools.human_tool import HUMAN
 from beamlens.llm.usage import Past, UsageTally
@@ -23,6 +24,8 @@ from beamlens.parts import Parts
 from supervision import ChildSpec, Ref, Registry, ReplyFuture, RequestError, SupervisorRef
 
 __all__ = ["Host", "Offices", "hire", "rules_of"]
+
+logger = logging.getLogger("beamlens.legion")
 
 _REGISTER: Final = "register"
 _BUDGET: Final = (8, 30.0)
@@ -50,7 +53,7 @@ class Offices:
 
 def rules_of(config: AgentConfig) -> tuple[Rule, ...]:
     """Return the rate limits of an agent that is to be started. In the application."""
-    return merged(config.defaults, find_agent(config.agent)().config(), config.options).rate_limit
+    return merged(config.defaults, config_of(made(find_agent(config.agent))), config.options).rate_limit
 
 
 def hire(offices: Offices, config: AgentConfig) -> Ref:
@@ -83,9 +86,16 @@ def hire(offices: Offices, config: AgentConfig) -> Ref:
         started: Ref = offices.agents.start_child(spec)
     except BaseException:
         if names.whereis(f"agent:{config.agent_id}") is None:
-            store.tell(Release(config.agent_id))
+            _give_up(store, config.agent_id)
         raise
     return started.following()
+
+
+def _give_up(store: Ref, agent_id: str) -> None:
+    """Let go of an agent that did not start; of a new one nothing is left."""
+    saved = store.ask(Load(agent_id), timeout=_STOP_SECONDS)
+    is_new = isinstance(saved, Saved) and saved.body is None and not saved.waiting
+    store.tell(Forget(agent_id) if is_new else Release(agent_id))
 
 
 def dismiss(tree: str, agent_id: str) -> bool:
@@ -118,7 +128,6 @@ class Host(pykka.ThreadingActor):
             StartAgent: lambda message: hire(offices, message.config),
             StopAgent: lambda message: dismiss(tree, message.agent_id),
             CallApplication: self._call,
-            Past: self._remind,
         }
 
     def on_start(self) -> None:
@@ -141,6 +150,10 @@ class Host(pykka.ThreadingActor):
         """Begin what was asked for; it is answered when it is done."""
         if message == _REGISTER:
             return Registry(self._tree).register("host")
+        if isinstance(message, Past):
+            return self._remind(message)
+        if isinstance(message, Withdraw):  # here and now: a later question is none of those
+            return self._withdraw(message)
         handler = self._handlers.get(type(message))
         if handler is None:
             raise LookupError(f"the host does not know {type(message).__name__}")
@@ -154,6 +167,14 @@ class Host(pykka.ThreadingActor):
 
         threading.Thread(target=work, name="legion-host", daemon=True).start()
         return future
+
+    def _withdraw(self, message: Withdraw) -> None:
+        withdraw = getattr(self._offices.human, "withdraw", None)
+        try:
+            if withdraw is not None:
+                withdraw(message.agent_id)
+        except Exception:  # the handler is the user's
+            logger.exception("questions of %s could not be withdrawn", message.agent_id)
 
     def _remind(self, past: Past) -> None:
         """Tell a gateway that was started again what its predecessors were used for."""

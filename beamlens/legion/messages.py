@@ -21,6 +21,7 @@ __all__ = [
     "StartAgent",
     "Status",
     "StopAgent",
+    "Withdraw",
 ]
 
 
@@ -133,6 +134,14 @@ class StartAgent:
 @dataclass(frozen=True, slots=True)
 class StopAgent:
     """Have the host stop an agent."""
+
+    agent_id: str
+
+
+@wire_value
+@dataclass(frozen=True, slots=True)
+class Withdraw:
+    """Tell the host that an agent waits no more for what it asked people."""
 
     agent_id: str
 

@@ -51,7 +51,7 @@ class AgentOptions:
             knows best whether to repeat it, or `rerun` it.
         eval_guard: a callable or `module:function`, or an object with `check`; see `guards`.
         rate_limit: rules that all must hold.
-        request_seconds: for one request to the model.
+        request_seconds: for one request to the model, and for a guard.
         retry_waits: seconds before a further request when one has failed.
         max_tokens: the longest reply.
         compaction_max_tokens: the size from which on a conversation is shortened; None for never.

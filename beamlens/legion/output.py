@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 from beamlens.errors import ConfigurationError
@@ -12,6 +13,7 @@ from beamlens.llm.schema import violations
 __all__ = ["Output"]
 
 _TEXT: Final = {"type": "string"}
+_TYPES: Final = ("object", "array", "string", "integer", "number", "boolean", "null")
 
 
 class Output:
@@ -28,6 +30,7 @@ class Output:
         self._hint: Any = None
         if isinstance(given, dict):
             self.schema: dict[str, Any] = inlined(given)
+            _check_schema(self.schema, "the output schema")
             self.is_default = given == _TEXT
         else:
             self.schema = _schema_of(given)
@@ -56,4 +59,33 @@ def _schema_of(given: Any) -> dict[str, Any]:
         raise ConfigurationError(f"the output schema is {given!r}: {error}") from error
     if not found and given is not Any:
         raise ConfigurationError(f"the output schema is {given!r}; a JSON Schema, a dataclass or a type is expected")
+    return found
+
+
+def _check_schema(node: Any, path: str) -> None:
+    """Raise where no value could ever fit, as it is no JSON Schema.
+
+    Raises:
+        ConfigurationError: a type there is none of, a pattern that is none.
+    """
+    kind = node.get("type", ())
+    unknown = [each for each in ([kind] if isinstance(kind, str) else kind) if each not in _TYPES]
+    if unknown:
+        raise ConfigurationError(f"{path} has the type {unknown[0]!r}; some of {', '.join(_TYPES)} are expected")
+    try:
+        re.compile(node.get("pattern", ""))
+    except (re.error, TypeError) as error:
+        raise ConfigurationError(f"{path} has the pattern {node['pattern']!r}: {error}") from error
+    for key, each in _inner(node):
+        if not isinstance(each, dict | bool):
+            raise ConfigurationError(f"{path} has {each!r} at {key}; a JSON Schema is expected")
+        if isinstance(each, dict):
+            _check_schema(each, f"{path}.{key}")
+
+
+def _inner(node: dict[str, Any]) -> list[tuple[str, Any]]:
+    found = [(f"properties.{name}", each) for name, each in node.get("properties", {}).items()]
+    found += [(key, node[key]) for key in ("items", "additionalProperties", "not") if key in node]
+    for key in ("anyOf", "oneOf", "allOf", "prefixItems"):
+        found += [(f"{key}[{place}]", each) for place, each in enumerate(node.get(key, ()))]
     return found

@@ -299,7 +299,8 @@ class Turn:
             return None
         name, check = guard
         tools = tuple(self._definition.toolbox.tools)
-        verdict = judge(check, code, GuardContext(self._definition.name, self._shop.agent_id, tools, self._complete))
+        context = GuardContext(self._definition.name, self._shop.agent_id, tools, self._complete)
+        verdict = judge(check, code, context, self._options.request_seconds, self._control.cancelled)
         if verdict.allowed:
             return None
         about = {"agent": self._definition.name, "guard": name, "code": code, "reason": verdict.reason}

@@ -9,6 +9,6 @@ from beamlens import telemetry
 __all__ = ["told"]
 
 
-def told(what: Literal["elected", "joined", "left"], node: str, pid: int) -> None:
-    """Tell that a process was elected, has joined, or is gone. Any thread; never raises."""
+def told(what: Literal["elected", "joined", "left", "lost"], node: str, pid: int) -> None:
+    """Tell what became of a process: it was elected, has joined, is gone, or lost the elected one. Never raises."""
     telemetry.emit(("beamlens", "node", what), {}, {"node": node, "pid": pid})

@@ -74,7 +74,11 @@ class Node:
             seconds = _SILENT_LOOK if self.silent_seconds else min(limit, _LOOK)
         reply, asked_at = ReplyFuture(), time.monotonic()
         asked = self.link.ask("call", Call(call.skill, call.name, call.args, limit, ""), seconds)
-        asked.add_done_callback(lambda done: reply.succeed(self._heard(done, call, asked_at)))
+
+        def settle(done: ReplyFuture) -> None:
+            reply.succeed(self._heard(done, call, asked_at))
+
+        asked.add_done_callback(settle)
         return reply
 
     def _heard(self, done: ReplyFuture, call: Call, asked_at: float) -> Answer | Failed | None:
@@ -145,7 +149,9 @@ class Hub:
             return
         self._path.unlink(missing_ok=True)
         self._wires.stop()
-        if self._thread.ident is not None:
+        if self._thread.ident is None:
+            self._wires.run()  # it was never begun, and ends at once
+        else:
             self._thread.join(10.0)
         self._listening.close()
 
@@ -180,7 +186,8 @@ class Hub:
 
     def _introduced(self, link: Link, hello: Hello) -> None:
         problem = self._problem(hello)
-        name = hello.name if hello.name not in self._names() else f"{hello.name}:{hello.pid}"
+        taken = {self._own.name, *(node.name for node in self._nodes.values() if node.pid != hello.pid)}
+        name = hello.name if hello.name not in taken else f"{hello.name}:{hello.pid}"
         with contextlib.suppress(LinkLost):
             link.send(Refused(problem) if problem else Welcome(name), 0.0)
         if problem:
@@ -191,9 +198,6 @@ class Hub:
         with self._lock:
             self._nodes[link] = Node(name, hello.pid, link)
         events.told("joined", name, hello.pid)
-
-    def _names(self) -> set[str]:
-        return {self._own.name, *(node.name for node in self._nodes.values())}
 
     def _problem(self, hello: Hello) -> str:
         if hello.version != self._version:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import socket
 import threading
@@ -112,6 +113,10 @@ class Member(pykka.ThreadingActor):
             except (OSError, BeamlensError, SupervisionError, ControlDirectoryError) as error:
                 self._say(f"no place in the group {self._seat.group!r}: {error}")
                 pause = _REST
+            except Exception:
+                # Whatever it was: without this thread the process would never have a place again.
+                logger.exception("looking for a place in the group %r failed", self._seat.group)
+                pause = _REST
 
     def _seek(self) -> float:
         """Have a place until it is lost; return the seconds to wait before the next try."""
@@ -179,6 +184,8 @@ class Member(pykka.ThreadingActor):
         question = self._questions.get(ask.op)
         if question is None:
             self._tell(link, ask.number, Trouble("BeamlensError", f"there is no question {ask.op!r:.80}"))
+        elif self._seat.place != "elected":
+            self._tell(link, ask.number, Trouble("unavailable", "the elected process is just starting or ending"))
         elif not self._answering.acquire(blocking=False):
             self._tell(link, ask.number, Trouble("unavailable", f"{_AT_ONCE} questions are being answered already"))
         else:
@@ -215,23 +222,32 @@ class Member(pykka.ThreadingActor):
         self._end_parts(lens)
         link = Link(connection)
         guest = _Guest(self, link, time.monotonic() + _GREETING)
-        wires = self._wires = Wires(guest.heard, lambda _: self._seat.leave())
+        wires = self._wires = Wires(guest.heard, self._lost)
         wires.add(link)
         own = self._seat.own
         handler = f"beamlens-member-{self._tree}"
         telemetry.attach(handler, ESCALATION, guest.escalated, None)
         try:
-            link.send(Hello(self._version, own.name, own.pid))
-            if not self._stopping.is_set():
-                wires.run(guest.patience)
-        except LinkLost:
-            wires.stop()
-            wires.run()
+            with contextlib.suppress(LinkLost):  # the reading thread sees that, too
+                link.send(Hello(self._version, own.name, own.pid))
+            if self._stopping.is_set():
+                wires.stop()
+            wires.run(guest.patience)
         finally:
             telemetry.detach(handler)
             self._wires = None
             self._seat.leave()
         return guest.pause
+
+    def _lost(self, _: Link) -> None:
+        if self._seat.place == "joined" and not self._stopping.is_set():
+            events.told("lost", self._seat.own.name, self._seat.own.pid)
+        self._seat.leave()
+
+    @property
+    def node_name(self) -> str:
+        """This process' name among the nodes."""
+        return self._seat.own.name
 
     def welcomed(self, link: Link, name: str) -> None:
         """Hear that this process was taken in. The reading thread."""

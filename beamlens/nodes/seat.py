@@ -23,6 +23,7 @@ Place = Literal["seeking", "elected", "joined"]
 _PATIENCE: Final = 15.0  # seconds to wait for a place, while another is being elected
 _AGAIN: Final = 0.05
 _SLOWEST: Final = 2.0
+_LOSSES: Final = 3  # elected processes that may die of one question
 
 
 class Seat:
@@ -115,15 +116,17 @@ class Seat:
             BeamlensError: as the question raises; or nobody is elected.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
-        lost_at: float | None = None
+        losses, idle_since = 0, time.monotonic()
         while True:
             left = None if deadline is None else max(0.0, deadline - time.monotonic())
             answer = self._ask_once(question, value, left)
-            if not (isinstance(answer, Trouble) and answer.kind == "unavailable"):
+            if isinstance(answer, LinkLost):
+                losses, idle_since = losses + 1, time.monotonic()
+            elif not (isinstance(answer, Trouble) and answer.kind == "unavailable"):
                 return _checked(answer)
-            lost_at = time.monotonic() if lost_at is None else lost_at
-            if time.monotonic() - lost_at >= _PATIENCE or left == 0.0:
-                raise BeamlensError(answer.text)
+            # It may be the question that is deadly: not every process of the group is to die of it.
+            if losses >= _LOSSES or left == 0.0 or time.monotonic() - idle_since >= _PATIENCE:
+                raise BeamlensError(f"{question} was not answered by the elected process: {_text_of(answer)}")
             time.sleep(_AGAIN)
 
     def _ask_once(self, question: str, value: Any, seconds: float | None) -> Any:
@@ -135,15 +138,11 @@ class Seat:
         try:
             return link.ask(question, value, seconds, patience=_SLOWEST).get()
         except LinkLost as error:
-            return Trouble("unavailable", f"the elected process was lost: {error}")
+            return error
 
-    def tell(self, what: str, value: Any) -> bool:
-        """Tell the elected one, if this process has joined it; tell whether it was sent."""
-        link = self._link
-        if link is None:
-            return False
-        future = link.ask(what, value, _SLOWEST)
-        return not future.done
+
+def _text_of(answer: LinkLost | Trouble) -> str:
+    return answer.text if isinstance(answer, Trouble) else f"it died, or was lost: {answer}"
 
 
 def _checked(answer: Any) -> Any:

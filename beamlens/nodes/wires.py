@@ -114,6 +114,10 @@ class Wires:
                 self._heard(link, message)
         except LinkLost:
             self.drop(link)
+        except Exception:
+            # One link's fault must not end the others.
+            logger.exception("a message of another process could not be handled; its connection is closed")
+            self.drop(link)
 
     def _close(self) -> None:
         for link in list(self._links):

@@ -68,6 +68,7 @@ class OperatorConfig:
         node: names the observed process in notifications.
         allow_reduced_sandbox: whether Lua may run where a defence of the sandbox is missing.
         redaction: the redactor's options, for a local skill.
+        grouped: whether the program may have several processes, all of which it looks into.
     """
 
     name: str
@@ -94,6 +95,7 @@ class OperatorConfig:
     node: str = ""
     allow_reduced_sandbox: bool = False
     redaction: dict[str, Any] = field(default_factory=dict)
+    grouped: bool = False
 
 
 @wire_value

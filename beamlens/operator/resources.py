@@ -15,9 +15,12 @@ from beamlens.llm.model import ModelFailure
 from beamlens.operator.messages import OperatorConfig
 from beamlens.operator.role import Subject
 from beamlens.parts import Parts
+from beamlens.probe.local_nodes import LocalNodes
 from beamlens.probe.messages import SkillFacts
+from beamlens.probe.node_calls import NodeCalls
 from beamlens.probe.remote import LocalSkill, RemoteSkill, SkillAccess
 from beamlens.sandbox import Sandbox
+from beamlens.skills.catalog import resolve
 from supervision import Ref, SupervisionError
 
 __all__ = ["Resources", "subject_of"]
@@ -69,14 +72,26 @@ class Resources:
 
     def _find_skill(self) -> SkillAccess:
         config = self._config
-        if config.local_skill is not None:
-            local = LocalSkill((config.local_skill, config.skill_options), redact=_redactor(config), pid=config.pid)
-            local.start()
-            return local
+        if config.local_skill is None:
+            return self._remote()
+        local: LocalSkill | LocalNodes
+        if config.grouped:
+            given = resolve(config.local_skill)
+            local = LocalNodes(self._local, lambda: self._remote().nodes(), given.additive)
+        else:
+            local = self._local(config.pid)
+        local.start()
+        return local
+
+    def _remote(self) -> RemoteSkill:
         probe = self._parts.find("probe")
         if probe is None:
             raise SkillError("gone", "there is no probe in this tree")
-        return RemoteSkill(probe, config.skill)
+        return RemoteSkill(probe, self._config.skill)
+
+    def _local(self, pid: int) -> LocalSkill:
+        config = self._config
+        return LocalSkill((config.local_skill, config.skill_options), redact=_redactor(config), pid=pid)
 
     def subject(self) -> Subject:
         """Return what the skill says of itself; asked once.
@@ -111,8 +126,10 @@ class Resources:
         return result.value, None
 
     def _callbacks(self) -> Mapping[str, Any]:
-        skill = self.skill()
-        return {name: partial(skill.call, name) for name in self.subject().names}
+        skill, names = self.skill(), self.subject().names
+        if isinstance(skill, RemoteSkill | LocalNodes) and self._config.grouped:
+            return NodeCalls(skill, names).callbacks()
+        return {name: partial(skill.call, name) for name in names}
 
     def _find_sandbox(self, *, anew: bool) -> Sandbox | None:
         with self._lock:

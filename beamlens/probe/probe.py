@@ -15,7 +15,17 @@ from beamlens.domain.ids import node_name
 from beamlens.errors import ConfigurationError, SkillError
 from beamlens.probe import events, watchdog
 from beamlens.probe.faults import Redact, unredacted
-from beamlens.probe.messages import SNAPSHOT, AddSkill, Answer, Call, Failed, ListNodes, ListSkills, NodeInfo, RemoveSkill
+from beamlens.probe.messages import (
+    SNAPSHOT,
+    AddSkill,
+    Answer,
+    Call,
+    Failed,
+    ListNodes,
+    ListSkills,
+    NodeInfo,
+    RemoveSkill,
+)
 from beamlens.probe.runner import START, STOP, SkillRunner
 from beamlens.probe.specs import SkillSet, SkillSpec, skill_spec
 from supervision.future import ReplyFuture

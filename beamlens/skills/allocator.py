@@ -40,6 +40,7 @@ class Allocator(Skill):
         "which lines allocate memory that stays"
     )
     system_prompt: ClassVar[str] = SYSTEM_PROMPT
+    additive: ClassVar[tuple[str, ...]] = ("rss_mb",)
     callback_seconds: ClassVar[float] = 15.0
 
     def __init__(self) -> None:

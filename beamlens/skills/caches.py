@@ -56,6 +56,7 @@ class Caches(Skill):
         "much memory that takes, and who keeps an object alive"
     )
     system_prompt: ClassVar[str] = SYSTEM_PROMPT
+    additive: ClassVar[tuple[str, ...]] = ("containers.growing_count", "heap.blocks")
     callback_seconds: ClassVar[float] = 30.0
 
     def __init__(self, watched: Mapping[str, Sized] | None = None) -> None:

@@ -29,6 +29,8 @@ class Changes(Skill):
 
     Args:
         directory: where facts are kept for the next life; None: in the user's state directory; False: nowhere.
+        settling_seconds: for so long after its start a program still sets itself up: settings, environment variables
+            and log levels of that time are those that it begins with.
     """
 
     id: ClassVar[str] = "changes"
@@ -39,13 +41,13 @@ class Changes(Skill):
     )
     system_prompt: ClassVar[str] = SYSTEM_PROMPT
 
-    def __init__(self, directory: str | bool | None = None) -> None:
+    def __init__(self, directory: str | bool | None = None, settling_seconds: float = 10.0) -> None:
         key = program_key() if directory is not False else None
         if isinstance(directory, str):
             place: Path = Path(directory)
         else:
             place = state_directory("lives")
-        self._watch = Watch(place / f"{key}.json" if key is not None else None)
+        self._watch = Watch(place / f"{key}.json" if key is not None else None, settling_seconds)
 
     def start(self) -> None:
         """Take the present state as the baseline."""

@@ -60,7 +60,8 @@ CHECKS: Final = (
     Check(
         name="code_on_disk_changed",
         when=Pattern("changes.*.key", r"^(code|packages):"),
-        also=(_RECENT,),
+        # What is new on disk is loaded by nobody yet.
+        also=(_RECENT, Pattern("changes.*.kind", r"^(changed|removed)\Z")),
         severity="info",
         observation=(
             "{changes.*.name} was {changes.*.kind} on disk {changes.*.seconds_ago} s ago, while the program ran: what "

@@ -127,6 +127,7 @@ class Exceptions(Skill):
         "Exceptions: uncaught ones and those that were logged (errors of requests, too), by type and line, their rate"
     )
     system_prompt: ClassVar[str] = _PROMPT
+    additive: ClassVar[tuple[str, ...]] = ("total", "last_minute")
 
     def __init__(self) -> None:
         self._store = ExceptionStore()

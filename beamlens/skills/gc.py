@@ -51,6 +51,7 @@ class Gc(Skill):
         "keep becoming more, with who keeps them alive"
     )
     system_prompt: ClassVar[str] = SYSTEM_PROMPT
+    additive: ClassVar[tuple[str, ...]] = ("garbage", "pauses.collections", "pauses.total_ms", "types.objects")
     callback_seconds: ClassVar[float] = 20.0
 
     def __init__(self) -> None:

@@ -33,6 +33,7 @@ class Locks(Skill):
         "Locks: which threads wait for which, who holds it and what it does meanwhile, locks held over I/O, deadlocks"
     )
     system_prompt: ClassVar[str] = SYSTEM_PROMPT
+    additive: ClassVar[tuple[str, ...]] = ("waiting",)
 
     def __init__(self) -> None:
         self._history = LockHistory()

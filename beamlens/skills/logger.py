@@ -41,6 +41,7 @@ class Logger(Skill):
         "log storms, slow handlers, levels of loggers"
     )
     system_prompt: ClassVar[str] = SYSTEM_PROMPT
+    additive: ClassVar[tuple[str, ...]] = ("records_total", "errors_total", "warnings_total", "last_minute.per_second")
 
     def __init__(self) -> None:
         self._store = RecordStore()

@@ -29,6 +29,7 @@ class Outbound(Skill):
         "Dependencies: calls of other services by host, their times, errors, retries, missing timeouts, hanging calls"
     )
     system_prompt: ClassVar[str] = SYSTEM_PROMPT
+    additive: ClassVar[tuple[str, ...]] = ("in_flight",)
 
     def __init__(self) -> None:
         self._pace: Pace | None = None

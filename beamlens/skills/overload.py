@@ -30,6 +30,7 @@ class Overload(Skill):
         "Overload: backlogs of queues, mailboxes and pools, whether they grow, what keeps the workers, what began first"
     )
     system_prompt: ClassVar[str] = SYSTEM_PROMPT
+    additive: ClassVar[tuple[str, ...]] = ("total",)
 
     def __init__(self) -> None:
         self._history = BacklogHistory()

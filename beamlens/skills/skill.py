@@ -30,6 +30,8 @@ class Skill:
         system_prompt: who the operator is, what its subject is, what to watch for.
         runs_in: where it runs.
         snapshot_seconds, callback_seconds: how long one call may take before it is given up.
+        additive: paths of the snapshot's figures that may be added up over several processes, such as `memory.rss_mb`.
+        machine_wide: whether the subject is the machine: then one process of several looks at it for all.
     """
 
     id: ClassVar[str] = ""
@@ -39,6 +41,8 @@ class Skill:
     runs_in: ClassVar[RunsIn] = "application"
     snapshot_seconds: ClassVar[float] = 5.0
     callback_seconds: ClassVar[float] = 10.0
+    additive: ClassVar[tuple[str, ...]] = ()
+    machine_wide: ClassVar[bool] = False
 
     pid: int = 0  # of the observed process; set before `start()`
     # Snapshots of the probe's other skills, by name, each made when it is called; set before `start()`. Called on the

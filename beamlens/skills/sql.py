@@ -44,6 +44,7 @@ class Sql(Skill):
         "their connections, transactions left open, errors, waits; PostgreSQL: locks, long statements, indexes, sizes"
     )
     system_prompt: ClassVar[str] = SYSTEM_PROMPT
+    additive: ClassVar[tuple[str, ...]] = ("statements", "errors", "seconds", "connections", "open_transactions")
 
     def __init__(self, servers: Mapping[str, Callable[[], Any]] | None = None) -> None:
         self._given = {name: Server(name, connect) for name, connect in (servers or {}).items()}

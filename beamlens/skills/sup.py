@@ -33,6 +33,7 @@ class Sup(Skill):
         "executors, broken ones, zombies"
     )
     system_prompt: ClassVar[str] = SYSTEM_PROMPT
+    additive: ClassVar[tuple[str, ...]] = ("trees.children", "crashes_total", "restarts_total", "processes.children")
 
     def __init__(self) -> None:
         self._watch = Watch()

@@ -42,6 +42,7 @@ class System(Skill):
     )
     system_prompt: ClassVar[str] = SYSTEM_PROMPT
     runs_in: ClassVar[RunsIn] = "operator"
+    machine_wide: ClassVar[bool] = True
 
     def __init__(self, proc: str = "/proc", cgroups: str = "/sys/fs/cgroup") -> None:
         self._proc = Path(proc)

@@ -35,10 +35,10 @@ _DOCS: Final = """\
 ### tracer_start(function, seconds, calls)
 Follow the calls of one function, named in full, for at most `seconds` (up to 60, default 10) and `calls` (up to 50,
 default 20). Returns at once: `function`, `at` (where it begins), `how` (`wrapper` or `monitoring`), `seconds`, `calls`.
-Of a decorated function the one below its decorators is followed; as a `wrapper`, what the decorators made of it. Refused:
-while another trace runs; functions of the standard library, of installed packages and of BeamLens; what is not written
-in Python; generators; and for a `wrapper` also properties and cached functions. A function called more than 500 times a
-second ends its trace.
+Of a decorated function the one below its decorators is followed; as a `wrapper`, what the decorators made of it.
+Refused: while another trace runs; functions of the standard library, of installed packages and of BeamLens; what is not
+written in Python; generators; and for a `wrapper` also properties and cached functions. A function called more than 500
+times a second ends its trace.
 
 ```lua
 local started, problem = tracer_start("shop.orders.place", 5, 20)

@@ -43,6 +43,7 @@ class Vm(Skill):
         "event loop lag and what blocks it, processor time by function, the interpreter lock"
     )
     system_prompt: ClassVar[str] = SYSTEM_PROMPT
+    additive: ClassVar[tuple[str, ...]] = ("memory.rss_mb", "memory.anonymous_mb", "threads.count", "cpu.seconds")
 
     def __init__(self) -> None:
         self._sampler = Sampler()

@@ -8,12 +8,19 @@ from beamlens.telemetry.anomaly_events import ANOMALY_EVENTS
 from beamlens.telemetry.coordinator_events import COORDINATOR_EVENTS
 from beamlens.telemetry.event import Event
 from beamlens.telemetry.llm_events import LLM_EVENTS
+from beamlens.telemetry.node_events import NODE_EVENTS
 from beamlens.telemetry.operator_events import OPERATOR_EVENTS
 from supervision.telemetry import EventName
 
 __all__ = ["categories", "check", "describe", "event_names", "events"]
 
-_EVENTS: Final[tuple[Event, ...]] = (*LLM_EVENTS, *OPERATOR_EVENTS, *COORDINATOR_EVENTS, *ANOMALY_EVENTS)
+_EVENTS: Final[tuple[Event, ...]] = (
+    *LLM_EVENTS,
+    *OPERATOR_EVENTS,
+    *COORDINATOR_EVENTS,
+    *ANOMALY_EVENTS,
+    *NODE_EVENTS,
+)
 _BY_NAME: Final[dict[EventName, Event]] = {event.name: event for event in _EVENTS}
 
 

@@ -28,7 +28,7 @@ def _app(handle: Any) -> Starlette:
 
 def short_lived_objects() -> Starlette:
     """Make so many objects for each request that the collector runs all the time, and shortly."""
-    return _app(lambda number: len([{"row": [row, number], "next": {}} for row in range(5_000)]))
+    return _app(lambda number: len([{"row": [row, number], "next": {}} for row in range(1_000)]))
 
 
 def bursts_that_drain() -> Starlette:

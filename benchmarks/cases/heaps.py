@@ -33,7 +33,7 @@ def rows_among_rows() -> Starlette:
     """Import a large table of small rows once and keep one row in five hundred, which lie all over the heap."""
 
     def import_table() -> None:
-        rows = [(number, f"customer {number} of the northern branch", number * 0.5) for number in range(3_500_000)]
+        rows = [(number, f"customer {number} of the northern branch", number * 0.5) for number in range(2_500_000)]
         _kept.extend(rows[::500])
 
     _later(import_table)
@@ -41,7 +41,7 @@ def rows_among_rows() -> Starlette:
 
 
 def texts_among_texts() -> Starlette:
-    """Read half a million texts of one to three KB, and keep one in a hundred, on and on: the heap cannot shrink."""
+    """Read a quarter of a million texts of one to three KB once, and keep one in a hundred: the heap cannot shrink."""
 
     def read_texts() -> None:
         texts = [b"x" * (1000 + number % 2000) for number in range(250_000)]

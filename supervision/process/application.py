@@ -197,9 +197,12 @@ class Application:
     # -- the end --------------------------------------------------------------------------------
 
     def stop(self, timeout: float = 30.0) -> None:
-        """Stop all trees in order, then all other actors, then what makes them. Not the loop's thread."""
+        """Stop all trees in order, then all other actors, then what makes them. Not the loop's thread.
+
+        A tree that takes longer than `timeout` seconds, since a child of it may take as long as it likes, is killed.
+        """
         for tree in reversed(list(self.trees)):
-            tree.stop(timeout=timeout)
+            self._stop_tree(tree, timeout)
         done = threading.Event()
         self.loop.call_soon(self._stop_all, done)
         done.wait(timeout)
@@ -210,6 +213,13 @@ class Application:
         self.board.close()
         os.close(self._life_write)
         os.close(self.settings.lifeline)
+
+    def _stop_tree(self, tree: Any, timeout: float) -> None:
+        try:
+            tree.stop(timeout=timeout)
+        except pykka.Timeout:
+            logger.warning("supervisor %s has not stopped within %s s at the end; it is killed", tree.name, timeout)
+            tree.kill()
 
     def _stop_all(self, done: threading.Event) -> None:
         for incarnation in list(self._incarnations):

@@ -17,13 +17,18 @@ def leave(error: BaseException) -> NoReturn:
     Args:
         error: what left the handler in the copy: `SystemExit` with its code, or any other, whose traceback is printed.
     """
-    code = error.code if isinstance(error, SystemExit) else 1
-    if not isinstance(error, SystemExit):
-        traceback.print_exception(error)
-    elif code is not None and not isinstance(code, int):
-        print(code, file=sys.stderr)
-        code = 1
+    code = _code_of(error)
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError, AttributeError):
             stream.flush()
-    os._exit((code or 0) & 0xFF)
+    os._exit(code & 0xFF)
+
+
+def _code_of(error: BaseException) -> int:
+    if not isinstance(error, SystemExit):
+        traceback.print_exception(error)
+        return 1
+    if error.code is None or isinstance(error.code, int):
+        return error.code or 0
+    print(error.code, file=sys.stderr)
+    return 1

@@ -35,6 +35,7 @@ from supervision.process.wire import Codec, Limits, alias_module
 __all__ = ["STACKS_SIGNAL", "load_script", "prepare", "run", "run_spawned"]
 
 _REHEARSALS: Final = 64
+_OOM_SCORE: Final = 500
 _REHEARSAL: Final = {
     "class": "supervision.rehearsal:Rehearsal",
     "urn": "urn:rehearsal",
@@ -232,7 +233,10 @@ def _reserve_stacks() -> int:
     """Set aside the number that each child's stack file will have."""
     global _stacks
     void = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
-    _stacks = fcntl.fcntl(void, fcntl.F_DUPFD_CLOEXEC, 32)
+    try:
+        _stacks = fcntl.fcntl(void, fcntl.F_DUPFD_CLOEXEC, 32)
+    except OSError:  # fewer than that are allowed here
+        _stacks = fcntl.fcntl(void, fcntl.F_DUPFD_CLOEXEC, 3)
     os.close(void)
     return _stacks
 
@@ -253,11 +257,12 @@ def _open_stacks() -> int | None:
 def _offer_to_the_oom_killer() -> None:
     # Out of memory, one child and not the application should go: it can be started again.
     try:
-        descriptor = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
+        descriptor = os.open("/proc/self/oom_score_adj", os.O_RDWR)
     except OSError:
         return
     try:
-        os.write(descriptor, b"500")
+        if int(os.read(descriptor, 16)) < _OOM_SCORE:  # never below the application's own, which is inherited
+            os.write(descriptor, b"%d" % _OOM_SCORE)
     except OSError as error:
         logging.getLogger("supervision").debug("oom_score_adj: %s", error)
     finally:

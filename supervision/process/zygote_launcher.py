@@ -17,7 +17,7 @@ from supervision.process.launcher import Launcher, Request
 from supervision.process.loop import Loop
 from supervision.process.protocol import READY
 from supervision.process.settings import Settings
-from supervision.process.zygote_process import ZygoteProcess
+from supervision.process.zygote_process import Surroundings, ZygoteProcess
 from supervision.reports import report_event
 
 __all__ = ["ZygoteLauncher"]
@@ -70,6 +70,7 @@ class ZygoteLauncher:
         self._loop = loop
         self._settings = settings
         self._fallback = fallback
+        self._surroundings = Surroundings.of_this_moment()
         self._level = settings.spares
         self._requests: deque[Request] = deque()
         self._ready: deque[_Spare] = deque()
@@ -233,7 +234,7 @@ class ZygoteLauncher:
 
     def _start_zygote(self, learned: list[str]) -> ZygoteProcess:
         self._generation += 1
-        return ZygoteProcess(self._loop, self._settings, learned, self._generation, self)
+        return ZygoteProcess(self._loop, self._settings, learned, self._surroundings, self._generation, self)
 
     def forked(self, zygote: ZygoteProcess, process: ChildProcess, spare: _Spare) -> None:
         """Take a process that was forked."""

@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgpack
@@ -19,7 +20,7 @@ from supervision.process.settings import Settings
 if TYPE_CHECKING:
     from supervision.process.zygote_launcher import ZygoteLauncher
 
-__all__ = ["ZygoteProcess", "home_of_packages"]
+__all__ = ["Surroundings", "ZygoteProcess", "home_of_packages"]
 
 # The application's own path, before anything is imported: a file of the working directory must not come first.
 _CODE = "import sys; sys.path[:] = sys.argv[3:]; from supervision.process.zygote import main; main(sys.argv[1:3])"
@@ -38,12 +39,19 @@ class ZygoteProcess:
         loop: the application's loop.
         settings: limits, lifeline, preloaded modules.
         learned: further modules to import.
+        surroundings: the same for each zygote, so that a replaced one makes no difference to actors.
         generation: counts the zygotes of this launcher.
         launcher: hears what happens.
     """
 
     def __init__(
-        self, loop: Loop, settings: Settings, learned: list[str], generation: int, launcher: ZygoteLauncher
+        self,
+        loop: Loop,
+        settings: Settings,
+        learned: list[str],
+        surroundings: Surroundings,
+        generation: int,
+        launcher: ZygoteLauncher,
     ) -> None:
         self._loop = loop
         self._settings = settings
@@ -55,7 +63,7 @@ class ZygoteProcess:
         self._closed = False
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
-            self._process = _execute(theirs, settings.lifeline, settings.withheld_env)
+            self._process = _execute(theirs, settings, surroundings)
         finally:
             theirs.close()
         self.pid = self._process.pid
@@ -179,11 +187,35 @@ class ZygoteProcess:
             self._loop.call_later(0.01, lambda: self._reap(tries - 1))
 
 
-def _execute(control: socket.socket, lifeline: int, withheld: tuple[str, ...]) -> subprocess.Popen[bytes]:
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Hold what actors find around them.
+
+    Args:
+        environment: the variables.
+        directory: the working directory; None where there is none.
+    """
+
+    environment: dict[str, str]
+    directory: str | None
+
+    @staticmethod
+    def of_this_moment() -> Surroundings:
+        """Return those of the application now."""
+        try:
+            directory = os.getcwd()
+        except FileNotFoundError:
+            directory = None
+        return Surroundings(dict(os.environ), directory)
+
+
+def _execute(control: socket.socket, settings: Settings, surroundings: Surroundings) -> subprocess.Popen[bytes]:
     flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # as multiprocessing does
+    lifeline, directory = settings.lifeline, surroundings.directory
     return subprocess.Popen(
         [sys.executable, *flags, "-c", _CODE, str(control.fileno()), str(lifeline), *_path(), home_of_packages()],
-        env={name: value for name, value in os.environ.items() if name not in withheld},
+        env={name: value for name, value in surroundings.environment.items() if name not in settings.withheld_env},
+        cwd=directory if directory is not None and os.path.isdir(directory) else None,
         stdin=subprocess.DEVNULL,
         pass_fds=(control.fileno(), lifeline),
         start_new_session=True,
@@ -191,7 +223,12 @@ def _execute(control: socket.socket, lifeline: int, withheld: tuple[str, ...]) -
 
 
 def _path() -> list[str]:
-    return [entry or os.getcwd() for entry in sys.path if isinstance(entry, str)]
+    """Return where this process finds modules; its working directory, which "" means, by its name."""
+    try:
+        here = os.getcwd()
+    except FileNotFoundError:
+        here = ""
+    return [entry or here for entry in sys.path if isinstance(entry, str) and (entry or here)]
 
 
 def _receive(control: socket.socket) -> tuple[bytes, list[int]]:

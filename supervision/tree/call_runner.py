@@ -9,12 +9,12 @@ from typing import Any
 
 import pykka
 
-from supervision.exits import KILLED, NORMAL, ExitReason
+from supervision.exits import KILLED, NORMAL
 from supervision.process.application import Application
 from supervision.process.incarnation import Incarnation
 from supervision.process.slot import SlotTarget
 from supervision.ref import Ref
-from supervision.tree.local_way import LocalWay
+from supervision.tree.local_runner import LocalRunner
 from supervision.tree.runner import Entry, RunnerOwner
 
 __all__ = ["IGNORE", "CallRunner"]
@@ -30,7 +30,7 @@ class _IgnoreType:
 IGNORE = _IgnoreType()
 
 
-class CallRunner:
+class CallRunner(LocalRunner):
     """Call a start function on a thread of its own; adopt the actor that it started.
 
     The function may block. It returns a ref, `(ref, info)` or `IGNORE`. What it raises is a failed start whose
@@ -45,14 +45,8 @@ class CallRunner:
     """
 
     def __init__(self, app: Application, owner: RunnerOwner, entry: Entry, start: Any, number: int) -> None:
-        self.gone = False
-        self.started_at = 0.0
-        self.ref: Any = None
-        self._app = app
-        self._owner = owner
-        self._entry = entry
+        super().__init__(app, owner, entry, number)
         self._function, self._args, self._kwargs = start
-        self._number = number
         self._incarnation: Incarnation | None = None
 
     @property
@@ -98,7 +92,7 @@ class CallRunner:
         if isinstance(ref, Ref) and isinstance(ref._target, SlotTarget):
             self._adopt_process(ref._target)
         else:
-            self._owner.way_opened(self._entry, LocalWay(ref, self._number, self._app.codec), self._number)
+            self._open_way()
             threading.Thread(target=self._watch, name=f"watch-{self._entry.key}", daemon=True).start()
         self.started_at = time.monotonic()
         self._owner.started(self._entry, self, info)
@@ -112,21 +106,6 @@ class CallRunner:
             self._owner.way_opened(self._entry, way, self._number)
         if slot.watch(target.address()[1], self._exited) is None:
             self._app.loop.call_soon(self._exited, slot.reason)
-
-    def _exited(self, reason: ExitReason) -> None:
-        if not self.gone:
-            self.gone = True
-            self._owner.exited(self._entry, self, reason)
-
-    def _ignored(self) -> None:
-        if not self.gone:
-            self.gone = True
-            self._owner.ignored(self._entry, self)
-
-    def _failed(self, reason: object, error: BaseException | None) -> None:
-        if not self.gone:
-            self.gone = True
-            self._owner.start_failed(self._entry, self, reason, error)
 
     # -- threads --------------------------------------------------------------------------------
 

@@ -82,6 +82,8 @@ class NestedRunner:
             self._boot(state)
 
     def _init_failed(self, error: BaseException) -> None:
+        if self.gone:  # killed meanwhile
+            return
         self.gone = True
         reason = getattr(error, "reason", None)
         if isinstance(error, StartError) and reason == "ignore":
@@ -93,6 +95,8 @@ class NestedRunner:
     def _boot(self, state: decisions.State) -> None:
         from supervision.tree.performer import Performer
 
+        if self.gone:  # killed while its `init` ran
+            return
         self.performer = Performer(self._owner.app, self._name, state, self._on_booted, self._on_finished)
         self.performer.feed(decisions.Boot())
 
@@ -120,6 +124,9 @@ class NestedRunner:
         """End it now, with all below it."""
         if self.performer is not None:
             self.performer.kill()
+        elif not self.gone:  # its `init` still runs; what that returns is not started
+            self.gone = True
+            self._owner.start_failed(self._entry, self, "killed", None)
 
     def kill_deaf(self) -> None:
         """End it now, with all below it."""

@@ -23,8 +23,9 @@ from supervision.future import ReplyFuture, pass_on
 from supervision.process import context
 from supervision.process.application import Application
 from supervision.process.birth import Ended, Ignore
+from supervision.process.waiter import as_error
 from supervision.reports import report_event
-from supervision.tree.local_way import LocalWay
+from supervision.tree.local_runner import LocalRunner
 from supervision.tree.runner import Entry, RunnerOwner
 
 __all__ = ["ThreadRunner"]
@@ -66,7 +67,7 @@ def _refuse(envelope: Any, text: str) -> None:
         envelope.reply_to.set_exception((pykka.ActorDeadError, error, None))
 
 
-class ThreadRunner:
+class ThreadRunner(LocalRunner):
     """Run one incarnation of a Pykka actor on a daemon thread.
 
     A thread cannot be killed: `kill` abandons it and says so in an event.
@@ -80,14 +81,8 @@ class ThreadRunner:
     """
 
     def __init__(self, app: Application, owner: RunnerOwner, entry: Entry, start: Any, number: int) -> None:
-        self.gone = False
-        self.started_at = 0.0
-        self.ref: Any = None
-        self._app = app
-        self._owner = owner
-        self._entry = entry
+        super().__init__(app, owner, entry, number)
         self._class, self._args, self._kwargs = start
-        self._number = number
         self._asked = False
         self._reason: ExitReason = NORMAL
         self._late: set[_Late] = set()
@@ -116,10 +111,12 @@ class ThreadRunner:
             return
         report_event("child", "abandoned", {}, {"id": self._entry.key, "thread": self._thread.name})
         if self.ref is not None:
-            self.ref.actor_stopped.set()
-            self.ref.actor_inbox.end(f"{self.ref} was killed")
+            self._abandon()
         self._end_late()
-        self._exited(KILLED)
+        if self.started_at:
+            self._exited(KILLED)
+        else:
+            self._failed("killed", None)
 
     def kill_deaf(self) -> None:
         """Abandon the thread; its stack goes into the event."""
@@ -129,22 +126,16 @@ class ThreadRunner:
         self.kill()
 
     def _opened(self) -> None:
-        self._owner.way_opened(self._entry, LocalWay(self.ref, self._number, self._app.codec), self._number)
+        if self.gone:  # killed while it started
+            self._abandon()
+            return
+        self._open_way()
         self.started_at = time.monotonic()
         self._owner.started(self._entry, self, None)
 
-    def _exited(self, reason: ExitReason) -> None:
-        if not self.gone:
-            self.gone = True
-            self._owner.exited(self._entry, self, reason)
-
-    def _ignored(self) -> None:
-        self.gone = True
-        self._owner.ignored(self._entry, self)
-
-    def _failed(self, error: BaseException) -> None:
-        self.gone = True
-        self._owner.start_failed(self._entry, self, (type(error).__name__, str(error)), error)
+    def _abandon(self) -> None:
+        self.ref.actor_stopped.set()
+        self.ref.actor_inbox.end(f"{self.ref} was killed")
 
     # -- the actor's thread -----------------------------------------------------------------------
 
@@ -157,7 +148,7 @@ class ThreadRunner:
             post(self._ignored)
             return
         except BaseException as error:
-            post(self._failed, error)
+            post(self._failed, (type(error).__name__, str(error)), error)
             return
         post(self._opened)
         self._receive(actor)
@@ -202,7 +193,8 @@ class ThreadRunner:
         except BaseException as error:
             self._reason = error.reason if isinstance(error, Ended) else _reason_of(error)
             if envelope.reply_to is not None:
-                envelope.reply_to.set_exception((type(error), error, error.__traceback__))
+                told = as_error(error)  # the asker's program must not end with this actor
+                envelope.reply_to.set_exception((type(told), told, error.__traceback__))
             self._stop(actor)
         else:
             if envelope.reply_to is not None:

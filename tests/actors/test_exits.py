@@ -7,11 +7,12 @@ from typing import Any
 import pykka
 import pytest
 
-from supervision import ActorDown, ExitReason, RemoteError, crash, monitor, shutdown
+from supervision import ActorDown, ChildSpec, ExitReason, RemoteError, crash, monitor, shutdown
 from supervision.exits import NORMAL
 from supervision.testing import wait_until
 from tests.actors.conftest import Starter
 from tests.actors.helpers import SECONDS, gone, heard, in_threads, reason_of
+from tests.faults.helpers import tree_of
 
 ENDS = {
     "SystemExit()": (("exit_with",), "normal"),
@@ -80,6 +81,35 @@ def test_pykkas_own_actors_are_all_stopped_by_one_interrupt(recorder: Any) -> No
     Interrupted.start().tell("end")
     wait_until(lambda: not bystander.is_alive())
     wait_until(lambda: not recorder.is_alive())  # `stop_all` reaches even ours
+
+
+class OnAThread(pykka.ThreadingActor):
+    """End as a message says."""
+
+    def on_receive(self, message: Any) -> Any:
+        if message == "exit":
+            raise SystemExit(3)
+        if message == "interrupt":
+            raise KeyboardInterrupt
+        return message
+
+
+@pytest.mark.parametrize("message", ["exit", "interrupt"])
+def test_a_child_on_a_thread_ends_alone_and_its_asker_is_not_ended(message: str) -> None:
+    """An asker that were raised `SystemExit` would end its program."""
+    with tree_of(ChildSpec(id="a", start=(OnAThread, (), {})), ChildSpec(id="b", start=(OnAThread, (), {}))) as tree:
+        future = tree["a"].ask(message, block=False)
+        with pytest.raises(RemoteError, match=r"SystemExit|KeyboardInterrupt"):
+            future.get(timeout=SECONDS)
+        assert tree["b"].ask(1, timeout=SECONDS) == 1
+        assert wait_until(lambda: _answer(tree["a"]) == 2)
+
+
+def _answer(ref: Any) -> Any:
+    try:
+        return ref.ask(2, timeout=SECONDS)
+    except pykka.ActorDeadError:
+        return None  # not yet restarted
 
 
 @pytest.mark.parametrize("reason", [NORMAL, shutdown("done"), shutdown(None), crash(("my", "reason"), "text")], ids=str)

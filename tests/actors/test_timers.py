@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from supervision import send_after
+from supervision import send_after, watching
+from supervision.reporter import reporter
+from supervision.testing import wait_until
 from tests.actors.conftest import Starter
 from tests.actors.helpers import SECONDS, heard, wait_heard
 
@@ -90,6 +93,43 @@ def test_the_application_sends_later_and_cancels(subject: Any, recorder: Any) ->
     send_after(subject, 0.03, ("say", "kept"))
     void.cancel()
     assert wait_heard(recorder, 1) == ["kept"]
+
+
+@pytest.fixture
+def stuck() -> Iterator[None]:
+    """Have a handler of telemetry hold up the thread on which reports are told."""
+    gate, reached = threading.Event(), threading.Event()
+
+    def hold(*_: object) -> None:
+        reached.set()
+        gate.wait(30)
+
+    reporter.put(hold)
+    assert reached.wait(SECONDS)
+    yield
+    gate.set()
+
+
+@pytest.mark.usefixtures("stuck")
+def test_a_handler_that_is_stuck_holds_up_no_timer(subject: Any, recorder: Any) -> None:
+    send_after(subject, 0.01, ("say", "in time"))
+    assert wait_heard(recorder, 1) == ["in time"]
+
+
+@pytest.mark.usefixtures("stuck")
+def test_were_they_sent_where_reports_are_told_it_would(
+    subject: Any, recorder: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "Ref", int)
+    send_after(subject, 0.01, ("say", "late"))
+    with pytest.raises(TimeoutError):
+        wait_heard(recorder, 1, timeout=0.3)
+
+
+def test_what_cannot_be_sent_when_it_is_due_is_told(subject: Any, caplog: pytest.LogCaptureFixture) -> None:
+    send_after(subject, 0.01, object())
+    wait_until(lambda: "a timer's message for" in caplog.text and "object cannot travel" in caplog.text)
+    assert "internal error" not in caplog.text
 
 
 def test_many_timers_of_several_threads(subject: Any, recorder: Any) -> None:

@@ -40,6 +40,9 @@ class Subject(ProcessActor):
     def do_echo(self, value: Any) -> Any:
         return value
 
+    def do_text(self, length: int) -> str:
+        return "x" * length
+
     def do_pid(self) -> int:
         return os.getpid()
 
@@ -223,6 +226,20 @@ class Polite(Subject):
 
     def on_stop(self) -> None:
         time.sleep(self.seconds)
+
+
+class SlowToEnd(Subject):
+    """Take half a second to end; leave a mark before and after."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self.path = path
+
+    def on_stop(self) -> None:
+        with open(f"{self.path}.begun", "w"):
+            time.sleep(0.5)
+        with open(f"{self.path}.done", "w"):
+            return
 
 
 class Deaf(Subject):

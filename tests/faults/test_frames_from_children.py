@@ -6,6 +6,7 @@ import os
 import signal
 import struct
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 from pykka import Timeout
 
 from supervision import ActorDown, ChildSpec, StartError
+from supervision.process import application
 from supervision.process.channel import Channel
 from supervision.process.child_process import ChildProcess
 from supervision.process.frames import FrameReader, frame
@@ -25,6 +27,7 @@ from tests.faults.actors import NonsenseInInit, Subject
 from tests.faults.helpers import alive, answering_pid, own_runtime, tree_of
 
 DOWN = ("supervision", "child", "down")
+EVENT = ("supervision", "test", "event")
 
 
 @pytest.fixture
@@ -109,11 +112,35 @@ def test_a_child_that_dies_at_any_byte_of_a_frame_is_an_ordinary_crash(tree: Any
 
 def test_a_frame_that_was_whole_is_delivered_though_its_sender_died_at_once(tree: Any) -> None:
     ref = tree["a"]
-    name = ("supervision", "test", "event")
-    with capture_events([name]) as captured:
+    with capture_events([EVENT]) as captured:
         with pytest.raises(ActorDown):
             ref.ask(("raw_and_die", _REPLY * 3), timeout=10)
-        wait_until(lambda: len(captured.named(name)) == 3)
+        wait_until(lambda: len(captured.named(EVENT)) == 3)
+
+
+def test_what_a_child_said_while_the_loop_was_busy_is_delivered_before_its_death_is_told(tree: Any) -> None:
+    """Its socket is not even polled then: who asked last has taken it for a moment."""
+    assert said_before_its_death(tree) == [EVENT, EVENT, EVENT, DOWN]
+
+
+def test_without_the_reading_to_the_end_what_it_said_would_be_lost(tree: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Channel, "drain", lambda self: None)
+    assert said_before_its_death(tree) == [DOWN]
+
+
+def said_before_its_death(tree: Any) -> list[tuple[str, ...]]:
+    """Have a child send three events and die while the loop stands still; return the events that are told."""
+    ref = tree["a"]
+    pid, loop, gate = answering_pid(ref), application.application().loop, threading.Event()
+    with capture_events([EVENT, DOWN]) as captured:
+        answering_pid(ref)  # the child knows from here on that somebody listens: the word for it went before
+        loop.call_soon(gate.wait, 20)
+        answering_pid(ref)
+        ref.tell(("raw_and_die", _REPLY * 3))
+        wait_until(lambda: not alive(pid))
+        gate.set()
+        captured.wait_for(lambda event: event.name == DOWN)
+        return [event.name for event in captured.events]
 
 
 def test_an_ask_that_is_open_when_its_child_sends_nonsense_fails_with_the_reason(tree: Any) -> None:

@@ -128,13 +128,41 @@ def test_a_child_offers_itself_to_the_oom_killer_before_the_application() -> Non
     with open("/proc/self/oom_score_adj") as file:
         own = int(file.read())
     ref = Subject.start()
-    assert ref.ask(("oom_score",), timeout=10) == 500 >= own
+    assert ref.ask(("oom_score",), timeout=10) == 500 > own
     assert ref.stop()
 
 
+def test_without_the_offer_it_would_be_no_better_a_victim_than_the_application() -> None:
+    with open("/proc/self/oom_score_adj") as file:
+        own = int(file.read())
+    with own_runtime(spares=0, preload=("tests.faults.sabotage.no_offer",)):
+        ref = Subject.start()
+        assert ref.ask(("oom_score",), timeout=10) == own
+
+
+def test_the_offer_never_protects_a_child_more_than_the_application() -> None:
+    """As where a container has given all its processes a high score, and they are root's."""
+    source = """
+with open("/proc/self/oom_score_adj", "w") as file: file.write("700")
+say(Subject.start().ask(("oom_score",)))
+"""
+    with Program(source) as program:
+        assert program.hear() == 700
+
+
+def random_numbers_of_eight_children(*preload: str) -> set[float]:
+    """Return the first that each draws, of eight that were forked from one process with a generator in it."""
+    children = [ChildSpec(id=n, start=(Subject, (), {})) for n in range(8)]
+    with own_runtime(spares=2, preload=("random", *preload)), tree_of(*children) as tree:
+        return {tree[n].ask(("random",), timeout=10) for n in range(8)}
+
+
 def test_random_numbers_differ_between_children() -> None:
-    with own_runtime(spares=2), tree_of(*(ChildSpec(id=n, start=(Subject, (), {})) for n in range(8))) as tree:
-        assert len({tree[n].ask(("random",), timeout=10) for n in range(8)}) == 8
+    assert len(random_numbers_of_eight_children()) == 8
+
+
+def test_without_a_seed_of_their_own_they_would_all_be_the_same() -> None:
+    assert len(random_numbers_of_eight_children("tests.faults.sabotage.shared_random")) == 1
 
 
 def test_a_log_that_cannot_be_written_stops_nothing() -> None:

@@ -209,8 +209,7 @@ def test_a_child_that_asks_for_its_own_stop_while_it_is_being_killed_ends_once()
         assert ref.stop() is False
 
 
-def test_calls_after_the_shutdown_are_answered_and_none_hangs() -> None:
-    source = """
+_AFTERWARDS = """
 tree = Supervisor.start([ChildSpec(id="a", start=(Subject, (), {}))])
 a, solo = tree["a"], Subject.start()
 shutdown()
@@ -219,15 +218,19 @@ calls = {
     "tell": lambda: solo.tell(("echo", 1)),
     "stop": lambda: solo.stop(),
     "stop the tree": lambda: tree.stop(),
-    "kill the tree": lambda: tree.kill(),
+    "kill the tree": lambda: tree.kill(timeout=None),
     "wait": lambda: str(tree.wait()),
     "which_children": lambda: tree.which_children(),
     "is_alive": lambda: [a.is_alive(), solo.is_alive(), tree.is_alive()],
 }
-say({name: outcome_of(call, 3.0) for name, call in calls.items()})
-say(Subject.start().ask(("echo", 2)))
+say({name: outcome_of(call, float(hear())) for name, call in calls.items()})
 """
-    with Program(source) as program:
+
+
+def test_calls_after_the_shutdown_are_answered_and_none_hangs() -> None:
+    with Program(_AFTERWARDS + 'say(Subject.start().ask(("echo", 2)))') as program:
+        for _ in range(8):
+            program.say(3)
         outcomes = program.hear()
         assert "hangs" not in outcomes.values()
         assert outcomes["ask"] == outcomes["tell"] == "ActorDown"
@@ -235,3 +238,41 @@ say(Subject.start().ask(("echo", 2)))
         assert outcomes["wait"] == "'shutdown'"
         assert outcomes["is_alive"] == "[False, False, False]"
         assert program.hear() == 2
+
+
+def test_were_calls_left_to_a_loop_that_has_ended_they_would_hang() -> None:
+    leave = """
+from supervision.process.loop import Loop
+def leave(self, function, *args):
+    self._calls.append((function, args))
+    self._wake()
+Loop.call_soon = leave
+"""
+    with Program(_AFTERWARDS.replace("calls = {", leave + "calls = {")) as program:
+        for _ in range(8):
+            program.say(0.2)
+        outcomes = program.hear()
+    hanging = {name for name, outcome in outcomes.items() if outcome == "hangs"}
+    assert hanging == {"stop the tree", "kill the tree", "wait", "which_children"}
+
+
+def test_a_child_that_may_take_for_ever_does_not_hold_up_the_end_of_the_program_for_ever() -> None:
+    """Nor does it cost another tree its orderly end."""
+    source = """
+logging.basicConfig()
+first = Supervisor.start([ChildSpec(id="a", start=(Subject, (), {}))])
+first["a"].ask(("at_exit", sys.argv[1], "in order"))
+tree = Supervisor.start([ChildSpec(id="a", start=(Deaf, (), {}), shutdown="infinity")])
+solo = Subject.start()
+pids = [first["a"].pid, tree["a"].pid, solo.pid]
+began = time.monotonic()
+shutdown(timeout=1.0)
+say([states(pids), 1.0 <= time.monotonic() - began < 15, str(tree.reason), str(first.reason)])
+"""
+    with tempfile.TemporaryDirectory() as folder, Program(source, f"{folder}/told") as program:
+        assert program.hear() == ["", True, "killed", "shutdown"]
+        with open(f"{folder}/told") as file:
+            assert file.read() == "in order"
+        assert program.end() == 0
+        assert "it is killed" in program.errors()
+        assert "Traceback" not in program.errors()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -154,58 +155,90 @@ def test_sigterm_to_all_processes_at_once_loses_no_child() -> None:
         assert len(set(after) - set(pids)) == 5
 
 
-def test_a_storm_of_signals_leaves_the_application_supervising() -> None:
-    source = """
-seen = [0]
-def count(*_): seen[0] += 1
-for number in (signal.SIGUSR1, signal.SIGHUP, signal.SIGCHLD): signal.signal(number, count)
-tree = Supervisor.start([ChildSpec(id=n, start=(Subject, (), {})) for n in range(3)], intensity=10000)
-refs = [tree[n] for n in range(3)]
+_TWICE = """
+configure(preload=tuple(sys.argv[2:]), spares=0)
+ref = SlowToEnd.start(sys.argv[1])
+told = []
+monitor(ref, told.append)
+pid = ref.pid
+os.kill(pid, signal.SIGTERM)
+wait_until(lambda: os.path.exists(sys.argv[1] + ".begun"))
+os.kill(pid, signal.SIGTERM)
+wait_until(lambda: told)
+say([str(told[0].reason), os.path.exists(sys.argv[1] + ".done")])
+"""
+
+
+def test_a_second_sigterm_does_not_tear_the_end_that_the_first_began(tmp_path: Path) -> None:
+    with Program(_TWICE, tmp_path / "end") as program:
+        assert program.hear() == ["('signal', 'SIGTERM')", True]
+
+
+def test_without_the_deafness_after_the_first_it_would(tmp_path: Path) -> None:
+    with Program(_TWICE, tmp_path / "end", "tests.faults.sabotage.torn_end") as program:
+        assert program.hear() == ["('signal', 'SIGTERM')", False]
+
+
+_GROUP = """
+configure(preload=tuple(sys.argv[1:]), spares=0)
+os.setpgid(0, 0)
+tree = Supervisor.start([ChildSpec(id=n, start=(Subject, (), {})) for n in range(3)], intensity=1000)
+names = [("supervision", "child", "down"), ("supervision", "child", "started")]
+capturing = capture_events(names)
+captured = capturing.__enter__()
+threading.Thread(target=lambda: os.killpg(0, signal.SIGTERM) if hear() else None).start()
 say("ready")
-answered, pid, running = 0, 0, [True]
-def listen(): hear(); running[0] = False
-threading.Thread(target=listen).start()
-while running[0] or not answered:
-    for ref in refs:
-        answered += ref.ask(("echo", 1), timeout=20)
-        if answered % 30 == 0: os.kill(ref.pid, signal.SIGKILL); answering_pid(ref)
-say([answered > 0, seen[0] > 0, [ref.ask(("echo", 1), timeout=20) for ref in refs]])
+code = run(tree)
+downs = [str(event.metadata["reason"]) for event in captured.named(names[0])]
+say([code, downs, len(captured.named(names[1]))])
 """
-    with Program(source) as program:
+
+
+def test_one_sigterm_to_the_group_is_heard_by_the_application_alone_which_stops_all_in_order() -> None:
+    with Program(_GROUP) as program:
         assert program.hear() == "ready"
-        for count in range(4000):
-            number = (signal.SIGUSR1, signal.SIGHUP, signal.SIGCHLD)[count % 3]
-            os.kill(program.process.pid, number)
-        program.say()
-        assert program.hear() == [True, True, [1, 1, 1]]
+        program.say(True)
+        assert program.hear() == [0, ["shutdown"] * 3, 0]
         assert program.end() == 0
-        assert program.errors() == ""
 
 
-def test_a_keyboard_interrupt_in_an_asking_thread_loses_no_answer() -> None:
-    """The signal's handler raises at any bytecode of the reader; the stream stays in step."""
-    source = """
-ref = Subject.start()
-interrupted = wrong = 0
-def poke():
-    for _ in range(300):
-        time.sleep(0.0007)
-        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
-    done.append(1)
-done = []
-thread = threading.Thread(target=poke, daemon=True); thread.start()
-count = 0
-while not done:
-    try:
-        count += 1
-        if ref.ask(("echo", count), timeout=10) != count: wrong += 1
-    except KeyboardInterrupt:
-        interrupted += 1
-thread.join()
-say([interrupted > 10, wrong, ref.ask(("echo", -1), timeout=10)])
+def test_without_sessions_of_their_own_the_children_would_hear_it_too() -> None:
+    with Program(_GROUP, "tests.faults.sabotage.same_group") as program:
+        assert program.hear() == "ready"
+        program.say(True)
+        _, downs, _ = program.hear()
+        assert "('signal', 'SIGTERM')" in downs
+
+
+_COALESCED = """
+configure(spares=0, preload=("tests.faults.sabotage.no_pidfd", *sys.argv[1:]))
+import tests.faults.sabotage.no_pidfd
+refs = [Subject.start() for _ in range(5)]
+told = []
+for ref in refs: monitor(ref, told.append)
+zygote, pids = zygote_pid(), [ref.pid for ref in refs]
+os.kill(zygote, signal.SIGSTOP)
+wait_until(lambda: states([zygote]) == "T")
+for pid in pids: os.kill(pid, signal.SIGKILL)
+wait_until(lambda: states(pids) == "ZZZZZ")
+os.kill(zygote, signal.SIGCONT)
+try: wait_until(lambda: len(told) == 5, timeout=float(hear()))
+except TimeoutError: pass
+say(len(told))
 """
-    with Program(source) as program:
-        assert program.hear() == [True, 0, -1]
+
+
+def test_five_deaths_behind_one_sigchld_are_all_heard() -> None:
+    """Where there is no pidfd: signals of a kind that wait are one."""
+    with Program(_COALESCED) as program:
+        program.say(20)
+        assert program.hear() == 5
+
+
+def test_were_a_signal_taken_for_a_death_most_would_be_lost() -> None:
+    with Program(_COALESCED, "tests.faults.sabotage.reaps_one") as program:
+        program.say(0.7)
+        assert program.hear() < 5
 
 
 def test_nothing_but_the_main_thread_is_disturbed_by_our_threads() -> None:

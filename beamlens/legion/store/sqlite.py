@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,6 +39,9 @@ class SqliteStore(SqlStore):
                 Path(name).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                 os.close(os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
             self._connection = sqlite3.connect(name, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
+            if path is None:
+                # A tree drops the store that it made for itself and closes nothing; Python 3.13 would complain of that.
+                weakref.finalize(self, self._connection.close)
             self._connection.execute("PRAGMA journal_mode = WAL")
             # A crash of the machine may lose the last turns, one of the program loses nothing.
             self._connection.execute("PRAGMA synchronous = NORMAL")

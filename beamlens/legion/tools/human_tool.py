@@ -12,7 +12,7 @@ from typing import Any, ClassVar, TextIO
 from beamlens.domain.ids import new_id
 from beamlens.legion.tools.context import current_tool_config
 from beamlens.legion.tools.function import ToolError
-from beamlens.legion.tools.office import call_application
+from beamlens.legion.tools.office import call_application, withdraw
 
 __all__ = ["HUMAN", "HumanDesk", "HumanRequest", "HumanTool", "terminal"]
 
@@ -33,9 +33,13 @@ class HumanTool:
 
     def ask(self, question: str) -> str:
         """Ask a person; returns the answer as text."""
-        answer = call_application(HUMAN, question, timeout=self._timeout or current_tool_config().get("timeout"))
+        try:
+            answer = call_application(HUMAN, question, timeout=self._timeout or current_tool_config().get("timeout"))
+        except ToolError:
+            withdraw()  # nobody waits any more: the time is over, or the turn was cancelled
+            raise
         if not isinstance(answer, str):
-            raise ToolError(f"HumanTool.ask: the answer is a {type(answer).__name__}; a text is expected")
+            raise ToolError(f"HumanTool.ask: the answer is of the type {type(answer).__name__}; a text is expected")
         return answer
 
 
@@ -53,7 +57,7 @@ class HumanRequest:
     question: str
     agent: str
     agent_id: str
-    _answers: queue.SimpleQueue[str] = field(default_factory=queue.SimpleQueue, repr=False, compare=False)
+    _answers: queue.SimpleQueue[str | None] = field(default_factory=queue.SimpleQueue, repr=False, compare=False)
 
 
 class HumanDesk:
@@ -87,6 +91,16 @@ class HumanDesk:
         found._answers.put(text)
         return True
 
+    def withdraw(self, agent_id: str) -> int:
+        """Take an agent's questions back, which nobody waits for any more; return how many. Called by the host."""
+        with self._lock:
+            found = [request for request in self._open.values() if request.agent_id == agent_id]
+            for request in found:
+                del self._open[request.id]
+        for request in found:
+            request._answers.put(None)
+        return len(found)
+
     def __call__(self, question: str, about: dict[str, Any], timeout: float | None) -> str:
         """Wait for the answer; called by the host on a thread of its own.
 
@@ -97,15 +111,18 @@ class HumanDesk:
         request = HumanRequest(new_id(), question, agent, agent_id)
         with self._lock:
             self._open[request.id] = request
-        if self._notify is not None:
-            self._notify(request)
         try:
-            return request._answers.get(timeout=timeout)
+            if self._notify is not None:
+                self._notify(request)
+            answer = request._answers.get(timeout=timeout)
         except queue.Empty:
             raise TimeoutError(f"nobody answered within {timeout:g} seconds") from None
         finally:
             with self._lock:
                 self._open.pop(request.id, None)
+        if answer is None:
+            raise LookupError("nobody waits for the answer any more")
+        return answer
 
 
 def terminal(

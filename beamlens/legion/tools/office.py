@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from beamlens.agent.control import Control
-from beamlens.legion.messages import AgentConfig, CallApplication
+from beamlens.legion.messages import AgentConfig, CallApplication, Withdraw
 from beamlens.legion.tools.function import ToolError
 from beamlens.parts import Parts
 from supervision import Ref, ReplyFuture, RequestError, SupervisionError
@@ -62,6 +62,12 @@ class Office:
             raise ToolError("the program that this agent belongs to does not answer")
         return self.wait(host.ask(message, block=False), timeout)
 
+    def withdraw(self) -> None:
+        """Tell the host that nothing that was asked of people is waited for. Does not wait."""
+        host = self.parts.find("host")
+        if host is not None:
+            host.tell(Withdraw(self.config.agent_id))
+
 
 office: Final[contextvars.ContextVar[Office | None]] = contextvars.ContextVar("legion_office", default=None)
 
@@ -76,6 +82,11 @@ def current_office() -> Office:
     if found is None:
         raise ToolError("this works in the tools of a running agent only")
     return found
+
+
+def withdraw() -> None:
+    """Take back what the agent asked people. In a tool."""
+    current_office().withdraw()
 
 
 def call_application(name: str, *arguments: Any, timeout: float | None = 60.0) -> Any:

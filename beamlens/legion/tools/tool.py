@@ -29,6 +29,7 @@ _WORDS: Final = frozenset(
     )
 )
 _TAKEN: Final = _WORDS.union(_LIBRARIES)
+_DATA: Final = (bool, int, float, str, bytes, list, tuple, set, dict)
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z", re.ASCII)
 
 
@@ -100,6 +101,8 @@ def tool_of(given: Any, config: Mapping[str, Any]) -> BoundTool:
     """
     tool = given if isinstance(given, Tool) else Tool(given)
     target = tool.target
+    if target is None or isinstance(target, _DATA):
+        raise ConfigurationError(f"{target!r:.80} is no tool; a module, class, object or function is expected")
     name = tool.name or _name_of(target)
     if not _NAME.match(name) or name in _TAKEN:
         why = "Lua has that name itself" if name in _TAKEN else "Lua could not call it"

@@ -29,6 +29,8 @@ class Toolbox:
     def __init__(self, tools: Iterable[Any], config: Callable[[Any], Mapping[str, Any]], docs: str = "inline") -> None:
         self._docs = docs
         self.tools: dict[str, BoundTool] = {}
+        if isinstance(tools, str | bytes | Mapping) or not isinstance(tools, Iterable):
+            raise ConfigurationError(f"tools() returned {tools!r:.80}; a list of tools is expected")
         for given in tools:
             tool = tool_of(given, config(getattr(given, "target", given)) or {})
             if tool.name in self.tools:

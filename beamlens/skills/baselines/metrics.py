@@ -15,10 +15,19 @@ _MOST: Final = 200
 _NOT_MEASURED: Final = re.compile(
     r"(?:^|\.)(?:collector|cost_ms|missing|python|pid|seconds|uptime_seconds|timestamp|at)(?:\.|$)|_ago|(?:^|\.)since"
 )
+# An extreme, or what happened within minutes, tells of one event in many samples; how long a state has lasted, and from
+# how much something was computed, are clocks and counts of the looking.
+_NO_SAMPLE: Final = re.compile(
+    r"(?:^|[._])(?:longest|largest|oldest|worst|peak|max)(?:_|$)|_(?:5m|15m|before)$|(?:age|fragmented)_seconds$"
+    r"|(?:^|\.)samples$"
+)
 
 
 def numbers(snapshot: Mapping[str, Any]) -> dict[str, float]:
-    """Return the numbers of a snapshot by path, `memory.rss_mb`; texts, booleans, lists and nothing are no numbers."""
+    """Return the numbers of a snapshot by path, `memory.rss_mb`; texts, booleans, lists and nothing are no numbers.
+
+    Left out is also what cannot be judged sample by sample: extremes, windows of minutes, ages.
+    """
     found: dict[str, float] = {}
     for path, value in _walk(snapshot, "", _DEPTH):
         if len(found) >= _MOST:
@@ -30,7 +39,7 @@ def numbers(snapshot: Mapping[str, Any]) -> dict[str, float]:
 def _walk(node: Mapping[str, Any], prefix: str, depth: int) -> Iterator[tuple[str, float]]:
     for name, value in node.items():
         path = f"{prefix}{name}"
-        if _NOT_MEASURED.search(path):
+        if _NOT_MEASURED.search(path) or _NO_SAMPLE.search(path):
             continue
         if isinstance(value, Mapping):
             if depth > 1:

@@ -9,7 +9,7 @@ import re
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
@@ -95,17 +95,23 @@ def _application_modules() -> Iterator[ModuleType]:
             yield module
 
 
-def code() -> dict[str, str]:
-    """Return when the files of the application's loaded modules were changed last, and their sizes."""
-    found = {}
+def code(known: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return when the files of the application's loaded modules were changed last, and their sizes.
+
+    Args:
+        known: an earlier answer, which holds for the files in it: only others are asked for. None: all are.
+    """
+    found = dict(known or {})
     for module in list(_application_modules())[:_MOST]:
         file = str(vars(module)["__file__"])
+        if shown_file(file) in found:
+            continue
         try:
             told = os.stat(file)
         except OSError:
             continue
         found[shown_file(file)] = f"{told.st_mtime_ns}:{told.st_size}"
-    commit = _commit(Path.cwd())
+    commit = _commit(Path.cwd()) if known is None else None
     return found | ({"commit": commit} if commit else {})
 
 

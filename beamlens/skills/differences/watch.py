@@ -22,6 +22,8 @@ _SELDOM: Final = 30.0
 _PART: Final = 400.0  # a round may take this part of the time to the next: 0.25 %
 _MOST_TIMES: Final = 3
 _MOST: Final = 500
+_SET_AT_START: Final = frozenset(["environment", "log_levels", "settings"])
+"""What programs set while they begin, as a rule after the watch began."""
 
 
 class Watch:
@@ -31,10 +33,12 @@ class Watch:
 
     Args:
         file: where facts are kept from life to life; None: nowhere.
+        settling_seconds: how long after `start` what is set still belongs to the start.
     """
 
-    def __init__(self, file: Path | None) -> None:
+    def __init__(self, file: Path | None, settling_seconds: float = 0.0) -> None:
         self._lives = Lives(file)
+        self._settling = settling_seconds
         self.siblings = Siblings()
         self.mix = TrafficMix()
         self._salt = self._lives.salt
@@ -110,8 +114,19 @@ class Watch:
             self._baseline.setdefault(each.section, {}).setdefault(each.name, each.now)
             if self._baseline[each.section][each.name] == each.now:
                 return
+        if each.section in _SET_AT_START and now - self._began < self._settling:
+            self._begin_with(each)
+            return
         self._since[key] = now
         self._times[key] = self._times.get(key, 0) + 1
+
+    def _begin_with(self, each: Difference) -> None:
+        """Let what is now belong to the start."""
+        known = self._baseline[each.section]
+        if each.now is None:
+            known.pop(each.name, None)
+        else:
+            known[each.name] = each.now
 
     def _collect(self, *, seldom: bool) -> dict[str, dict[str, str]]:
         found = {
@@ -120,7 +135,10 @@ class Watch:
             "log_levels": collecting.log_levels(),
             "runtime": collecting.runtime(),
         }
-        return found | ({"packages": collecting.packages(), "code": collecting.code()} if seldom else {})
+        if seldom:
+            return found | {"packages": collecting.packages(), "code": collecting.code()}
+        # What is loaded now may be written over before the next look at all files.
+        return found | {"code": collecting.code(self._now.get("code", {}))}
 
     # -- asking -----------------------------------------------------------------------------------
 

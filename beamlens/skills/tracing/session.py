@@ -11,6 +11,7 @@ from types import FrameType
 from typing import Any, Final
 
 from beamlens.skills.interpreter.places import application_place, place_of
+from beamlens.skills.interpreter.threads import threads_by_ident
 from beamlens.skills.tracing.target import Target
 
 __all__ = ["Call", "Session"]
@@ -112,13 +113,15 @@ class Session:
             self.end(f"tracing failed: {type(error).__name__}")
 
     def _record(self, call: Call, result: str, raised: bool) -> None:
+        # Not `current_thread`, which makes an entry, for good, for a thread that C code has started.
+        thread = threads_by_ident().get(threading.get_ident())
         record = {
             "at_ms": round((call.began - self.began) * 1e3, 3),
             "ms": round((self._clock() - call.began) * 1e3, 3),
             "arguments": call.arguments,
             "returned": None if raised else result,
             "raised": result if raised else None,
-            "thread": threading.current_thread().name[:80],
+            "thread": thread.name[:80] if thread is not None else "?",
         }
         with self._lock:
             if self.ended is not None:

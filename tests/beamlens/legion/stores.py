@@ -10,6 +10,8 @@ import pytest
 from beamlens.legion import Policy, Rule
 from beamlens.legion.store.store import Checkpoint, Claim, Refused
 
+DAY = 24 * 3600.0
+
 Open = Callable[[], Any]
 
 
@@ -97,6 +99,32 @@ class StoreContract:
         assert store.admit("a", [everybody], "request")[0].used.tokens == 600
         clock.now += 61
         assert store.admit("a", [ann, everybody], "turn") == ()
+
+    def test_what_was_used_is_removed_when_no_window_reaches_it(self, store: Any, clock: Clock) -> None:
+        rule = Rule({}, Policy(window_seconds=60, max_tokens=10_000))
+        month = Rule({}, Policy(window_seconds=30 * DAY, max_tokens=10_000))
+        store.claim(claim(rules=(rule,)))
+        store.spend("a", 100, 0.0)
+        clock.now += 6 * DAY
+        assert store.admit("a", [rule], "turn") == ()
+        assert self.usage(store) == 100  # a longer window may still come
+        clock.now += 2 * DAY
+        assert store.admit("a", [rule], "turn") == ()
+        assert self.usage(store) == 0
+        store.spend("a", 70, 0.0)
+        assert store.admit("a", [month], "turn") == ()
+        clock.now += 20 * DAY
+        assert store.admit("a", [rule], "turn") == ()
+        assert self.usage(store) == 70  # as long as the longest window that a rule ever had
+        clock.now += 20 * DAY
+        store.claim(claim("b"))
+        assert self.usage(store) == 0
+
+    @staticmethod
+    def usage(store: Any) -> int:
+        """Return the tokens of all rows that there are."""
+        with store.transaction() as cursor:
+            return int(cursor.execute("SELECT COALESCE(SUM(tokens), 0) FROM legion_usage").fetchone()[0])
 
     def test_limits_count_agents_and_turns(self, store: Any, clock: Clock) -> None:
         rule = Rule({"user": 'it\'s "ann"'}, Policy(window_seconds=60, max_agents=2, max_running_agents=1))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 from typing import Any
 
@@ -11,6 +13,8 @@ from beamlens.errors import ConfigurationError
 from beamlens.legion import Cancelled, Ok, Policy, Rule
 from beamlens.legion.guards import GuardContext, Verdict, guard_of, judge
 from beamlens.legion.rules import Used, exceeded
+from beamlens.llm.budget import Budget
+from beamlens.llm.prices import Price
 from supervision.testing import wait_until
 from tests.beamlens.legion import guarding
 from tests.beamlens.legion.agents import Clerk, Worker
@@ -90,6 +94,41 @@ def test_sub_agents_are_counted_with_their_parent(start: Tree) -> None:
     assert "max_agents 1" in str(result.value)
 
 
+PRICED = {"tool": "reply", "arguments": {"action": "done"}, "model": "house-model", "repeat": "forever"}
+TOKENS = {"input_tokens": 1_000_000, "output_tokens": 0}
+
+
+def test_a_trees_own_prices_count_for_money(start: Tree) -> None:
+    script = [{**PRICED, "usage": TOKENS}]
+    tree = start(script, prices={"house-model": Price(2.0, 2.0)})
+    agent = tree.start_agent(Clerk, rate_limit=limit(max_money=3.0))
+    assert [agent.call("?").ok for _ in range(3)] == [True, True, False]  # a request that is on may go beyond
+    assert agent.status()["usage"]["money"] == 4.0
+    wait_until(lambda: tree.usage().total.money == 4.0)
+    assert tree.usage().by_caller["legion:Clerk"].calls == 2
+
+
+def test_without_a_price_money_is_not_known(start: Tree) -> None:
+    agent = start([{**PRICED, "usage": TOKENS}]).start_agent(Clerk, rate_limit=limit(max_money=3.0))
+    assert all(agent.call("?").ok for _ in range(4))
+    assert agent.status()["usage"]["money"] == 0.0
+
+
+def test_what_was_used_outlives_the_agents_process_and_the_gateways(start: Tree) -> None:
+    tree = start(
+        [{**PRICED, "usage": TOKENS}], prices={"house-model": Price(2.0, 2.0)}, budget=Budget(calls_per_hour=3)
+    )
+    agent = tree.start_agent(Clerk)
+    agent.call("?")
+    agent.call("?")
+    for pid in (agent.ref.pid, tree["gateway"].pid):
+        os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: agent.call("?").ok, timeout=20)
+    assert agent.status()["usage"]["requests"] == 3
+    assert tree.usage().total.calls == 3
+    assert "budget" in agent.call("?").detail
+
+
 def test_usage_is_told_by_the_status(start: Tree) -> None:
     agent = start([reply("eval_and_complete", "return 1")]).start_agent(Clerk)
     agent.call("?")
@@ -142,6 +181,28 @@ def test_a_guard_that_raises_denies(error: type[BaseException]) -> None:
         raise error
 
     assert judge(check, "x", context()).allowed is False
+
+
+def test_a_guard_that_hangs_denies_and_can_be_cancelled() -> None:
+    release = threading.Event()
+
+    def check(code: str, about: GuardContext) -> bool:
+        return release.wait(30)
+
+    try:
+        assert judge(check, "x", context(), seconds=0.1) == Verdict(False, "the guard could not decide")
+        cancelled = threading.Event()
+        threading.Timer(0.1, cancelled.set).start()
+        assert judge(check, "x", context(), 30, cancelled).allowed is False
+    finally:
+        release.set()
+    wait_until(lambda: not any(thread.name == "beamlens-callbacks" for thread in threading.enumerate()))
+
+
+def test_an_agent_whose_guard_hangs_goes_on(start: Tree) -> None:
+    script = [reply("eval_and_continue", "return 1"), reply("return", result={"$result": True})]
+    agent = start(script).start_agent(Worker, eval_guard=f"{guarding.__name__}:hangs", request_seconds=0.5)
+    assert "refused by hangs: the guard could not decide" in agent.call("?").value
 
 
 def test_a_guard_may_allow() -> None:

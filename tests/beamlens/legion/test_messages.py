@@ -23,6 +23,7 @@ from supervision.testing import wait_until
 from tests.beamlens.legion.agents import Buyer, Clerk, Colour, Item, Order
 from tests.beamlens.legion.conftest import Told, Tree, reply
 
+LINKED = Image(url="https://example.org/sales.png")
 PIXEL = Image(b"\x89PNG\r\n\x1a\n", "image/png")
 
 
@@ -39,6 +40,14 @@ def test_messages_of_all_kinds() -> None:
     mixed = content_of(["look", PIXEL, "here"], 100)
     assert (mixed.text, mixed.images) == ("look\n\nhere", (PIXEL,))
     assert mixed.told == ["look\n\nhere", {"image": "image/png", "bytes": 8}]
+
+
+def test_a_picture_may_be_an_address() -> None:
+    linked = Image(url="https://example.org/a.png")
+    assert content_of([linked], 100).told == [{"image_url": "https://example.org/a.png"}]
+    for wrong in ({}, {"data": b"x", "url": "https://x"}, {"url": "file:///etc/passwd"}, {"url": "data:image/png,x"}):
+        with pytest.raises(ValueError, match="a picture"):
+            Image(**wrong)
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 4, 5, 7])
@@ -220,12 +229,13 @@ def test_a_task_through_the_real_sdk(start: Tree, monkeypatch: pytest.MonkeyPatc
         server.enqueue(tool_message("reply", {"action": "return", "code": "", "result": "42 in all"}))
         server.enqueue(tool_message("reply", {"action": "return", "code": "", "result": "still 42"}))
         agent = start(**anthropic(server)).start_agent(Clerk)
-        assert agent.call(["What were the sales?", PIXEL]) == Ok("42 in all")
+        assert agent.call(["What were the sales?", PIXEL, LINKED]) == Ok("42 in all")
         assert agent.call("And now?") == Ok("still 42")
         requests = [request.json for request in server.requests]
     assert "Shop.orders() -> list[dict[str, Any]]" in str(requests[0]["system"])
     assert requests[0]["tools"][0]["name"] == "reply"
     assert "image/png" in str(requests[0]["messages"])
+    assert {"type": "image", "source": {"type": "url", "url": LINKED.url}} in requests[0]["messages"][0]["content"]
     assert "42" in str(requests[1]["messages"][-1])
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import signal
 import threading
 import time
 from typing import Any
@@ -81,7 +83,33 @@ def test_cancelling_ends_the_wait_for_a_person(start: Tree) -> None:
     wait_until(lambda: len(desk.waiting()) == 1)
     assert agent.cancel() == 1
     assert agent.await_(call) == Cancelled("cancelled", "cancelled")
-    desk.answer(desk.waiting()[0].id, "too late")
+    wait_until(lambda: desk.waiting() == [])  # nobody is asked what nobody waits for
+
+
+def test_a_question_of_a_dead_process_is_withdrawn(start: Tree) -> None:
+    desk = legion.HumanDesk()
+    script = {"*": {"position": "turns", "steps": [reply("eval_and_continue", ASK), reply("return", result="over")]}}
+    agent = start(script, human=desk).start_agent(Lead)
+    call = agent.cast("?")
+    wait_until(lambda: len(desk.waiting()) == 1)
+    os.kill(agent.ref.pid, signal.SIGKILL)
+    assert agent.await_(call) == Ok("over")
+    wait_until(lambda: desk.waiting() == [])
+
+
+def test_a_handler_that_raises_is_an_error_of_the_tool(start: Tree) -> None:
+    def ask(question: str, about: Any, timeout: Any) -> str:
+        raise RuntimeError("the desk is on fire")
+
+    script = [reply("eval_and_continue", ASK), reply("return", result={"$result": True})]
+    assert "HumanTool.ask: RuntimeError: the desk is on fire" in start(script, human=ask).execute(Lead, "?").value
+
+
+def test_a_page_that_cannot_be_told_leaves_no_question(start: Tree) -> None:
+    desk = legion.HumanDesk(notify=lambda request: 1 / 0)
+    script = [reply("eval_and_continue", ASK), reply("return", result={"$result": True})]
+    assert "ZeroDivisionError" in start(script, human=desk).execute(Lead, "?").value
+    assert desk.waiting() == []
 
 
 # -- other agents ----------------------------------------------------------------------------------

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import importlib.util
+import sqlite3
 import threading
 import warnings
 from collections.abc import Iterator
@@ -62,7 +64,7 @@ class TestPostgres(StoreContract):
     def store(self, conninfo: str, clock: Clock) -> Iterator[Any]:
         found = PostgresStore(conninfo, clock)
         with found.transaction() as cursor:
-            for table in ("agents", "messages", "inbox", "usage"):
+            for table in ("agents", "messages", "inbox", "usage", "windows"):
                 cursor.execute(f"DELETE FROM legion_{table}")
         yield found
         found.close()
@@ -106,6 +108,16 @@ def test_two_programs_at_one_file_keep_to_a_limit(tmp_path: Path) -> None:
     first, second = SqliteStore(tmp_path / "s"), SqliteStore(tmp_path / "s")
     check_concurrency([first, second])
     first.close()
+
+
+def test_a_store_in_memory_that_nobody_has_any_more_is_closed() -> None:
+    store = SqliteStore()
+    connection = store._connection
+    connection.execute("SELECT 1")
+    del store
+    gc.collect()
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        connection.execute("SELECT 1")
 
 
 def test_the_file_is_its_owners_alone(tmp_path: Path) -> None:

@@ -50,13 +50,14 @@ def test_strict_tools_require_all_and_nulls_are_what_was_left_out() -> None:
 def test_the_conversation_is_sent_in_turns() -> None:
     with StubOpenAI() as stub:
         stub.enqueue(tool_completion("done"))
-        more = Message("user", "see", images=(Image(b"\x89PNG"),))
+        more = Message("user", "see", images=(Image(b"\x89PNG"), Image(url="https://x.example/a.png")))
         reply(model_for("openai", f"{stub.url}/v1"), request(*conversation(), more))
         messages = stub.requests[0].json["messages"]
     assert [it["role"] for it in messages] == ["system", "user", "assistant", "tool", "user"]
     assert messages[2]["tool_calls"][0]["function"] == {"name": "set_state", "arguments": json.dumps(STATE)}
     assert messages[3] == {"role": "tool", "tool_call_id": "toolu_1", "content": '{"ok": true}'}
-    assert messages[4]["content"][1]["image_url"]["url"] == "data:image/png;base64,iVBORw=="
+    addresses = [part["image_url"]["url"] for part in messages[4]["content"][1:]]
+    assert addresses == ["data:image/png;base64,iVBORw==", "https://x.example/a.png"]
 
 
 def test_each_preset_has_its_address_header_and_fields() -> None:

@@ -175,8 +175,9 @@ def test_only_numbers_that_say_something_of_the_program_are_metrics() -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        "pauses.longest_ms", "gil_holds.longest_1m_ms", "memory.peak_mb", "oldest_seconds", "queue.max", "stalls.count_5m",
-        "cpu.load_15m", "traffic.requests_before", "memory.fragmented_seconds", "tasks.age_seconds", "latency.samples",
+        "pauses.longest_ms", "gil_holds.longest_1m_ms", "memory.peak_mb", "oldest_seconds", "queue.max",
+        "stalls.count_5m", "cpu.load_15m",
+        "traffic.requests_before", "memory.fragmented_seconds", "tasks.age_seconds", "latency.samples",
     ],
 )  # fmt: skip
 def test_what_tells_of_one_event_in_many_samples_is_no_metric(path: str) -> None:
