@@ -20,6 +20,7 @@ from beamlens.legion.messages import AgentConfig, Await, Cancel, Evaluate, GetMe
 from beamlens.legion.resources import Resources
 from beamlens.legion.results import Cancelled, Result
 from beamlens.legion.state import Conversation, TurnState
+from beamlens.legion.store.store import ClaimLost
 from beamlens.legion.text import error_text, truncated
 from beamlens.legion.tools.context import vault_values
 from beamlens.legion.tools.office import Office, office
@@ -28,7 +29,7 @@ from beamlens.legion.turn import Turn, Workshop
 from beamlens.llm.environment import scrub
 from beamlens.llm.model import ModelReply, ModelRequest
 from beamlens.parts import Parts
-from supervision import SHUTDOWN, Down, ProcessActor, ReplyFuture
+from supervision import SHUTDOWN, Down, ProcessActor, ReplyFuture, shutdown
 
 __all__ = ["AgentActor"]
 
@@ -101,11 +102,17 @@ class AgentActor(ProcessActor):
     def on_receive(self, message: Any) -> Any:
         """Answer, mostly later."""
         if message == _BROKEN and self._failure is not None:
-            raise self._failure
+            return self._fail(self._failure)
         if message == _IDLE:
             return self._retire()
         handler = self._handlers.get(type(message))
         return None if handler is None else handler(message)
+
+    def _fail(self, failure: BaseException) -> None:
+        if isinstance(failure, ClaimLost):
+            self._resources.ending = True
+            self.exit(shutdown(str(failure)))  # no successor: the agent goes on elsewhere
+        raise failure
 
     def _orphaned(self, _: Down) -> None:
         self.exit(SHUTDOWN)

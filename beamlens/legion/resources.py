@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from dataclasses import replace
@@ -16,19 +17,23 @@ from beamlens.legion.messages import AgentConfig, Message
 from beamlens.legion.rules import Rule, Violation
 from beamlens.legion.state import Conversation
 from beamlens.legion.store.keeper import Accept, Admit, Load, Release, Spend
-from beamlens.legion.store.store import Checkpoint, Saved
+from beamlens.legion.store.store import Checkpoint, ClaimLost, Lost, Saved
 from beamlens.llm.client import ModelClient
 from beamlens.llm.model import ModelReply, ModelRequest
 from beamlens.llm.prices import DEFAULT_PRICES
 from beamlens.parts import Parts
 from beamlens.sandbox import Sandbox
-from supervision import Ref, ReplyFuture, SupervisionError
+from supervision import Ref, RemoteError, ReplyFuture, SupervisionError
 from supervision.process.wire import Codec, Limits
 
 __all__ = ["Resources"]
 
+logger = logging.getLogger("beamlens.legion")
+
 _SECONDS: Final = 60.0
+_PATIENCE: Final = 30.0  # seconds for a store that fails; then the process ends, and the next one asks anew
 _REST: Final = 0.05
+_LONGEST_REST: Final = 1.0
 
 
 class Resources:
@@ -131,15 +136,18 @@ class Resources:
         """Wait until all that was saved is kept. Any thread.
 
         Raises:
+            ClaimLost: another program has the agent.
             Exception: it could not be; the agent should not go on.
         """
         with self._lock:
             saving, self._saving = self._saving, []
             for place, (_, future) in enumerate(saving):
                 try:
-                    future.get(timeout=_SECONDS)
-                except pykka.ActorDeadError:
-                    # Its successor may have got the later ones without this one: all of them again, in order.
+                    _owned(future.get(timeout=_SECONDS))
+                except ClaimLost:
+                    raise
+                except Exception:
+                    # Later ones may have been kept without this one: all of them again, in order.
                     for checkpoint, _ in saving[place:]:
                         self._ask(checkpoint)
                     return
@@ -187,16 +195,33 @@ class Resources:
         return store
 
     def _ask(self, message: Any) -> Any:
-        deadline = time.monotonic() + _SECONDS
+        """Ask the store, again and again for a while where it cannot answer: a server may come back, a disk get room.
+
+        What was asked may be asked twice.
+        """
+        deadline, rest = time.monotonic() + _PATIENCE, _REST
         while True:
-            store = self._store()
             try:
-                return store.ask(message, timeout=_SECONDS)
-            except pykka.ActorDeadError:
-                # Its successor has the same store; what was asked may be asked twice.
-                if time.monotonic() >= deadline or not store.is_alive():
+                return _owned(self._store().ask(message, timeout=_SECONDS))
+            except ClaimLost:
+                raise
+            except Exception as error:
+                if self.ending or time.monotonic() >= deadline or _is_final(error):
                     raise
-                time.sleep(_REST)
+                logger.warning("the store did not take %s; it is asked again", type(message).__name__)
+            time.sleep(rest)
+            rest = min(rest * 2, _LONGEST_REST)
+
+
+def _owned(answer: Any) -> Any:
+    if isinstance(answer, Lost):
+        raise ClaimLost(answer)
+    return answer
+
+
+def _is_final(error: Exception) -> bool:
+    """Tell whether asking again cannot help: the tree has no store, or that knows nothing of the agent."""
+    return isinstance(error, LookupError) or (isinstance(error, RemoteError) and error.type_name == "LookupError")
 
 
 def _same(old: tuple[Any, ...], new: tuple[Any, ...]) -> int:

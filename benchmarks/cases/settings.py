@@ -23,10 +23,12 @@ from benchmarks.cases.traffic import _partner
 
 __all__ = [
     "code_replaced",
+    "debugging_a_quiet_part",
     "debugging_left_on",
     "modules_needed_later",
     "partner_moved",
     "settings_read_again",
+    "tracing_for_a_moment",
     "tracing_left_on",
 ]
 
@@ -92,10 +94,34 @@ def debugging_left_on() -> Starlette:
     return _app(show)
 
 
+def debugging_a_quiet_part() -> Starlette:
+    """Let somebody turn on debugging for a part that says little."""
+    _log.setLevel(logging.INFO)
+    _later(lambda: _log.setLevel(logging.DEBUG))
+
+    async def show(request: Request) -> Response:
+        if request.path_params["number"] % 20 == 0:
+            _log.debug("order %d came by %s", request.path_params["number"], request.method)
+        return _answer(request)
+
+    return _app(show)
+
+
 def tracing_left_on() -> Starlette:
     """Let somebody trace allocations to look at something, who forgets to stop it."""
     _later(lambda: tracemalloc.start(10))
+    return _listing()
 
+
+def tracing_for_a_moment() -> Starlette:
+    """Let somebody trace allocations for ten seconds, twice."""
+    for seconds in (10.0, 40.0):
+        _later(lambda: tracemalloc.start(10), seconds)
+        _later(tracemalloc.stop, seconds + 10.0)
+    return _listing()
+
+
+def _listing() -> Starlette:
     async def show(request: Request) -> Response:
         return _answer(request, [str(each) for each in range(50)])
 

@@ -153,6 +153,8 @@ CASES: Final = (
     Case("changes", "settings:code_replaced", ("config_change",), ("warehouse",), brewing=45),
     Case("changes", "settings:settings_read_again", rate=50),
     Case("changes", "settings:modules_needed_later", rate=50),
+    Case("changes", "settings:debugging_a_quiet_part", brewing=22),
+    Case("changes", "settings:tracing_for_a_moment", rate=50),
     Case("allocator", "heaps:rows_among_rows", ("fragmentation",), ("allocators",), 50, 65),
     Case("allocator", "heaps:texts_among_texts", ("fragmentation",), ("allocators",), 50, 65),
     Case("allocator", "heaps:catalogue_in_memory", rate=50, brewing=40),

@@ -10,7 +10,6 @@ import logging
 import math
 import sys
 import threading
-import traceback
 from typing import Any
 
 from pykka.messages import ProxyCall, ProxyGetAttr, ProxySetAttr
@@ -22,6 +21,7 @@ from supervision.messages import Exit
 from supervision.process import birth, child_telemetry, forked_copy
 from supervision.process.birth import Birth, Ended, Ignore
 from supervision.process.child_node import ChildNode
+from supervision.process.endings import crash_reason, is_end_from_outside, reason_of_exit
 from supervision.process.envelopes import reply_frame
 from supervision.process.link import Link
 from supervision.process.protocol import (
@@ -39,6 +39,7 @@ from supervision.process.protocol import (
     STOP,
     TELL,
     TELL_FOR,
+    TELLS,
     UNREADABLE,
 )
 from supervision.process.timers import Timers
@@ -48,7 +49,6 @@ __all__ = ["ActorLoop"]
 
 logger = logging.getLogger("supervision.actor")
 
-_TERMINATED = 128 + 15  # the exit code by which the handler of SIGTERM ends the actor
 _PYKKAS = frozenset({ProxyCall, ProxyGetAttr, ProxySetAttr})
 
 
@@ -82,7 +82,7 @@ class ActorLoop:
                 return 1
             self._receive_until_ended()
         except SystemExit as stop:  # SIGTERM while it waited for a message
-            self._end_by_system_exit(stop)
+            self._ended = reason_of_exit(stop)
         return self._say_goodbye()
 
     # -- starting -----------------------------------------------------------------------------
@@ -121,19 +121,17 @@ class ActorLoop:
         inbox = link.inbox
         timers = self.timers
         while self._ended is None:
-            if inbox:
-                content = inbox.popleft()
-            else:
-                found = link.next(timers.next_due() if timers.pending else None)
-                if found is None:
-                    self._fire_timers()
-                    continue
-                content = found
+            content = inbox.popleft() if inbox else link.next(timers.next_due() if timers.pending else None)
+            if content is None:
+                self._fire_timers()
+                continue
             kind = content[0]
             if kind == ASK:
                 self._answer(content[1], content[2])
             elif kind == TELL:
                 self._handle_told(content[1])
+            elif kind == TELLS:
+                self._handle_run(content)
             else:
                 self._receive_rare(kind, content)
             if timers.pending:
@@ -180,7 +178,7 @@ class ActorLoop:
             return
         except BaseException as error:
             self._end_in_handler(error)
-            if not _is_end_from_outside(error):
+            if not is_end_from_outside(error):
                 self.link.send([ERROR, number, error])
             return
         self.link.send_framed(data)
@@ -216,7 +214,7 @@ class ActorLoop:
             self.link.send([REPLY_FOR, number, False, codec.encode(error)])
         except BaseException as error:
             self._end_in_handler(error)
-            if not _is_end_from_outside(error):
+            if not is_end_from_outside(error):
                 self.link.send([REPLY_FOR, number, False, codec.encode(error)])
 
     def _receive_from_self(self, pending: Any, message: object) -> None:
@@ -243,6 +241,24 @@ class ActorLoop:
                 self._actor._handle_receive(message)
             else:
                 self._actor.on_receive(message)
+        except Exception as error:
+            self._crash(error)
+        except BaseException as error:
+            self._end_in_handler(error)
+
+    def _handle_run(self, content: list[Any]) -> None:
+        """Handle tells that came in one frame as `_handle_told` and the loop around it would, for less."""
+        actor, timers = self._actor, self.timers
+        try:
+            for message in content[1:]:
+                if type(message) in _PYKKAS:
+                    actor._handle_receive(message)
+                else:
+                    actor.on_receive(message)
+                if timers.pending:
+                    self._fire_timers()
+                    if self._ended is not None:
+                        return
         except Exception as error:
             self._crash(error)
         except BaseException as error:
@@ -324,7 +340,7 @@ class ActorLoop:
         if self.link.is_copy:
             forked_copy.leave(error)
         logger.error("Unhandled exception in %s:", self._actor, exc_info=error)
-        self._ended = _crash_reason(error)
+        self._ended = crash_reason(error)
         self._failed = True
         try:
             self._actor.on_failure(*sys.exc_info())
@@ -339,17 +355,9 @@ class ActorLoop:
         if isinstance(error, Ended):
             self._ended = error.reason
         elif isinstance(error, SystemExit):
-            self._end_by_system_exit(error)
+            self._ended = reason_of_exit(error)
         else:
-            self._ended = _crash_reason(error)
-
-    def _end_by_system_exit(self, stop: SystemExit) -> None:
-        if stop.code in (None, 0):
-            self._ended = NORMAL
-        elif stop.code == _TERMINATED:
-            self._ended = ExitReason("signal", "SIGTERM")
-        else:
-            self._ended = crash(("exit_status", stop.code if isinstance(stop.code, int) else str(stop.code)))
+            self._ended = crash_reason(error)
 
     def _say_goodbye(self) -> int:
         reason = self._ended or NORMAL
@@ -366,26 +374,11 @@ class ActorLoop:
             self._actor.on_stop()
         except Exception as error:
             logger.error("Unhandled exception in on_stop of %s:", self._actor, exc_info=error)
-            return _crash_reason(error)
+            return crash_reason(error)
         except Ended as end:
             return end.reason  # type: ignore[no-any-return]
         except SystemExit as stop:
-            self._end_by_system_exit(stop)
-            return self._ended or reason
+            return reason_of_exit(stop)
         except BaseException as error:
-            return _crash_reason(error)
+            return crash_reason(error)
         return reason
-
-
-def _is_end_from_outside(error: BaseException) -> bool:
-    """Tell whether the asker should hear of the actor's end, and why, in place of an error of the handler."""
-    return isinstance(error, Ended) or (isinstance(error, SystemExit) and error.code == _TERMINATED)
-
-
-def _crash_reason(error: BaseException) -> ExitReason:
-    text = "".join(traceback.format_exception(error))
-    try:
-        said = str(error)
-    except Exception:
-        said = "<no text: its __str__ failed>"
-    return crash((type(error).__name__, said[:4096]), text[-65536:])

@@ -20,7 +20,7 @@ from pykka import Timeout
 
 from supervision.errors import ActorDown, ProtocolError
 from supervision.exits import NOPROC
-from supervision.process.envelopes import NUMBERS, ask_frame, outer, tell_frame
+from supervision.process.envelopes import NUMBERS, ask_frame, outer
 from supervision.process.frames import FrameReader, frame
 from supervision.process.loop import Loop, Timer
 from supervision.process.open_asks import OpenAsks
@@ -70,9 +70,9 @@ class Channel:
         self._outer = outer(codec)
         self._on_frame = on_frame
         self._on_broken = on_broken
-        self._outbox = Outbox(sock, outbox_bytes, loop, lambda: loop.call_soon(self._poll))
+        self._outbox = Outbox(sock, outbox_bytes, loop, lambda: loop.call_soon(self._poll), codec.limits)
         self._send = self._outbox.send
-        self._send_gathered = self._outbox.send_gathered
+        self._tell = self._outbox.tell
         self._reader = FrameReader(self._outer.limits.frame_bytes)
         self._arrived: deque[tuple[int, list[object]]] = deque()
         self._delivered = -1
@@ -164,7 +164,7 @@ class Channel:
 
     def tell(self, message: object) -> None:
         """Send a one-way message. Any thread; never blocks; raises as `send`."""
-        if not self._send_gathered(tell_frame(self._encode(message))):
+        if not self._tell(self._encode(message)):
             raise self._down
 
     def next_number(self) -> int:

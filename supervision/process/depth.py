@@ -12,7 +12,7 @@ from typing import Final
 
 from supervision.errors import ProtocolError
 
-__all__ = ["ARRAY_HEADS", "BIN_OR_EXT", "ARRAY", "CLASSES", "MAP", "OTHER_KIND", "check_form"]
+__all__ = ["ARRAY_HEADS", "BIN", "EXT", "HEAD", "check_form", "marks_of"]
 
 ARRAY_HEADS: Final = frozenset([*range(0x90, 0xA0), 0xDC, 0xDD])
 _MAP_HEADS: Final = frozenset([*range(0x80, 0x90), 0xDE, 0xDF])
@@ -23,32 +23,36 @@ _FIXEXT: Final = {0xD4: 1, 0xD5: 2, 0xD6: 4, 0xD7: 8, 0xD8: 16}
 _COUNT_LENGTH: Final = {0xDC: 2, 0xDD: 4, 0xDE: 2, 0xDF: 4}
 _BLOB_LENGTH: Final = _BIN_LENGTH | _STR_LENGTH
 
-_EXTENDED: Final = frozenset([*_BIN_LENGTH, *_EXT_LENGTH, *_FIXEXT])
-_NOT_STR_NOR_INT: Final = frozenset([0xC0, 0xC2, 0xC3, 0xCA, 0xCB])
+_CONTAINERS: Final = ARRAY_HEADS | _MAP_HEADS
+_EXTENSIONS: Final = frozenset([*_EXT_LENGTH, *_FIXEXT])
 
-ARRAY: Final = 1
-BIN_OR_EXT: Final = 2
-OTHER_KIND: Final = 3
-MAP: Final = 4
-
-
-def _class_of(byte: int) -> int:
-    if byte in ARRAY_HEADS:
-        return ARRAY
-    if byte in _MAP_HEADS:
-        return MAP
-    if byte in _EXTENDED:
-        return BIN_OR_EXT
-    return OTHER_KIND if byte in _NOT_STR_NOR_INT else 0
+HEAD: Final = b"\1"
+BIN: Final = 2
+EXT: Final = 3
 
 
-_CONTAINERS: Final = (ARRAY, MAP)
-CLASSES: Final = bytes(map(_class_of, range(256)))
-"""Translate a message with this, and each head in it becomes its class; other bytes may look like heads too.
+def _mark_of(byte: int) -> int:
+    if byte in _CONTAINERS:
+        return HEAD[0]
+    if byte in _BIN_LENGTH:
+        return BIN
+    return EXT if byte in _EXTENSIONS else 0
 
-So what is absent from the translation is surely absent from the message, and a count is an upper bound:
-ARRAY, MAP, BIN_OR_EXT, OTHER_KIND for None, bool and float, 0 for str and int.
-"""
+
+_MARKS: Final = bytes(map(_mark_of, range(256)))
+_UNMARKED: Final = bytes(byte for byte in range(256) if not _MARKS[byte])
+
+
+def marks_of(data: bytes) -> bytes:
+    """Return a mark for each byte that may be the head of an array or map (HEAD), of a bin or of an extension.
+
+    Bytes inside strings and numbers may look like heads too. So what is absent here is surely absent from
+    the message, and a count is an upper bound.
+
+    Args:
+        data: one message, or several.
+    """
+    return data.translate(_MARKS, _UNMARKED)
 
 
 def _sizes() -> list[int]:
@@ -134,7 +138,7 @@ def _walk(data: bytes, depth: int, opaque: frozenset[int]) -> tuple[int, bool]:
                 continue
             outer.append((left, end, level))
             retry = _RUN_WORTH
-            if CLASSES[head] in _CONTAINERS:
+            if head in _CONTAINERS:
                 position, left = _open(data, position, head)
                 end, level = 0, level + 1
                 sizes = _SIZES_WITH_EMPTY if level < depth else _SIZES

@@ -1,7 +1,8 @@
-"""The three frames of the hot path, put together by hand around a packed message.
+"""The frames of the hot path, put together by hand around packed messages.
 
     ask, reply   length | [kind, number, message]
     tell         length | [kind, message]
+    tells        length | [kind, message, message, ...]
 
 A message is packed alone, which is what the codec is quickest at, and keeps its limits for itself; the
 list around it needs one level and a few bytes more, which `outer` grants to the reader.
@@ -13,15 +14,17 @@ import struct
 from functools import lru_cache
 from typing import Final
 
-from supervision.process.protocol import ASK, REPLY, TELL
+from supervision.process.protocol import ASK, REPLY, TELL, TELLS
 from supervision.process.wire import Codec, Limits
 
-__all__ = ["NUMBERS", "ask_frame", "outer", "reply_frame", "tell_frame"]
+__all__ = ["MOST_TELLS", "NUMBERS", "ask_frame", "outer", "reply_frame", "tell_body", "tell_frame", "tells_frame"]
 
 NUMBERS: Final = 0xFFFFFFFF  # the mask of an ask's number
+MOST_TELLS: Final = 14  # in one frame: with the kind before them, what a head of one byte can count
 _SLACK: Final = 64
 _LIST_OF_THREE: Final = 0x93
 _LIST_OF_TWO: Final = 0x92
+_LIST_OF_ONE: Final = 0x91
 _UINT32: Final = 0xCE
 _NUMBERED: Final = struct.Struct(">IBBBI")
 _PLAIN: Final = struct.Struct(">IBB")
@@ -42,6 +45,16 @@ def reply_frame(number: int, body: bytes) -> bytes:
 def tell_frame(body: bytes) -> bytes:
     """Return the frame of a one-way message."""
     return _pack_plain(2 + len(body), _LIST_OF_TWO, TELL) + body
+
+
+def tell_body(body: bytes) -> bytes:
+    """Return that frame without its length."""
+    return bytes((_LIST_OF_TWO, TELL)) + body
+
+
+def tells_frame(count: int, bodies: bytes) -> bytes:
+    """Return the frame of so many one-way messages, at most `MOST_TELLS`, that are packed one behind the other."""
+    return _pack_plain(2 + len(bodies), _LIST_OF_ONE + count, TELLS) + bodies
 
 
 @lru_cache(maxsize=8)

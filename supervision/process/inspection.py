@@ -1,6 +1,6 @@
 """The sender's side of the rules: whether a value may travel, and the path to what is in the way.
 
-`is_sound` is the quick question asked before sending; `explain` is the slow walk after a refusal.
+`is_plain` and `is_sound` are the quick questions asked before sending; `explain` is the slow walk after a refusal.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from supervision.errors import MessageError
 from supervision.process.registry import field_names
 from supervision.process.values import Unfit, is_reference, pack_datetime, take_apart
 
-__all__ = ["explain", "is_sound"]
+__all__ = ["explain", "is_plain", "is_sound"]
 
 _KEYS: Final = frozenset([str, int])
 _SCALARS: Final = frozenset([type(None), bool, int, float, str, bytes, bytearray, memoryview])
@@ -31,7 +31,38 @@ _PROXY_MESSAGES: Final = (ProxyCall, ProxyGetAttr, ProxySetAttr)
 _MANY: Final = 16
 
 
-# ---- the quick question
+# ---- the quick questions
+
+
+def is_plain(value: object, levels: int) -> bool:
+    """Tell whether there are only scalars, lists, and dicts with str or int keys, nested no deeper than may be.
+
+    Most messages are so, and this is the quickest to ask; of all others `is_sound` knows more.
+
+    Args:
+        value: what was packed already, so that its scalars are known to fit.
+        levels: how many lists and dicts may nest from here on.
+    """
+    kind = type(value)
+    if kind is not dict and kind is not list:
+        return kind in _SCALARS
+    if not levels:
+        return False
+    if kind is list:
+        if len(value) > _MANY:  # type: ignore[arg-type]
+            return _SCALARS.issuperset(map(type, value))  # type: ignore[call-overload]
+        # A loop and no generator: it takes half the time.
+        for item in value:  # type: ignore[attr-defined]  # noqa: SIM110
+            if type(item) not in _SCALARS and not is_plain(item, levels - 1):
+                return False
+        return True
+    # One loop over both: two passes at C speed take longer for the few keys that a message has.
+    for key, item in value.items():  # type: ignore[attr-defined]
+        if type(item) not in _SCALARS and not is_plain(item, levels - 1):
+            return False
+        if type(key) is not str and type(key) is not int:
+            return False
+    return True
 
 
 def is_sound(value: object, levels: int, opaque: list[object]) -> bool:

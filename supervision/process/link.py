@@ -22,6 +22,7 @@ from supervision.errors import ForkedCopyError, ProtocolError
 from supervision.process.envelopes import outer
 from supervision.process.frames import FrameReader, frame
 from supervision.process.protocol import ERROR, REPLY, REPLY_FOR
+from supervision.process.runs import split
 from supervision.process.unreadable import head_of
 from supervision.process.waiter import Pending, Waiter, as_error
 from supervision.process.wire import Codec
@@ -228,6 +229,9 @@ class Link:
                 if self._held is not None:
                     self._held.append(body)
                     continue
+                if singles := split(body):
+                    inbox.extend(map(self._unpacked, singles))
+                    continue
                 content = head_of(body, error)
             if not isinstance(content, list) or not content:
                 raise ProtocolError("a frame must hold a list that begins with its kind")
@@ -251,7 +255,11 @@ class Link:
             ProtocolError: it still cannot be unpacked, and is no message.
         """
         held, self._held = self._held or [], None
-        self.inbox.extend(kept if isinstance(kept, list) else self._unpacked(kept) for kept in held)
+        for kept in held:
+            if isinstance(kept, list):
+                self.inbox.append(kept)
+            else:
+                self.inbox.extend(map(self._unpacked, split(kept) or [kept]))
 
     def _unpacked(self, body: bytes) -> list[object]:
         try:

@@ -1,8 +1,8 @@
 """What waits to be written to one child: bounded, never blocking, gathered under load.
 
 A message goes out at once when the last write was some time ago. In a stream of tells the next ones
-are gathered and leave together, by the loop or when enough has come together, so that a system call
-carries many messages.
+are gathered and leave together, by the loop or when enough has come together, so that a system call,
+and a frame, carries many messages.
 """
 
 from __future__ import annotations
@@ -11,28 +11,34 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from typing import Final
 
 from supervision.errors import MailboxFull
+from supervision.process.envelopes import tell_frame
 from supervision.process.loop import Loop
+from supervision.process.runs import LONGEST_MESSAGE, Runs
+from supervision.process.wire import Limits
 
 __all__ = ["Outbox"]
 
-_GATHER_SECONDS = 200e-6
-_GATHER_BYTES = 65536
-_FLUSH_SECONDS = 500e-6
-_WRITE_BYTES = 1 << 20
-_DONTWAIT = socket.MSG_DONTWAIT
-_monotonic = time.monotonic
+_STREAM_SECONDS: Final = 200e-6  # tells that follow each other this quickly are a stream
+_FLUSH_SECONDS: Final = 500e-6
+_FEW: Final = 2  # tells between two flushes: so few gain nothing by waiting
+_GATHERED: Final = 256  # tells; more in one write save nothing more
+_WRITE_BYTES: Final = 1 << 20
+_DONTWAIT: Final = socket.MSG_DONTWAIT
+_monotonic: Final = time.monotonic
 
 
 class Outbox:
-    """Hold the bytes that the kernel has not taken.
+    """Hold the bytes that the kernel has not taken. Any thread, but where said otherwise.
 
     Args:
         sock: the socket that is written to.
         limit: how many bytes may wait before a send is refused.
         loop: flushes what was gathered, a moment later.
         on_change: called, with the lock held, when writing became impossible or possible again.
+        limits: of the messages.
     """
 
     def __init__(
@@ -41,71 +47,74 @@ class Outbox:
         limit: int,
         loop: Loop,
         on_change: Callable[[], None],
+        limits: Limits,
     ) -> None:
         self._sock = sock
         self._limit = limit
         self._on_change = on_change
         self._loop = loop
+        self._runs = Runs(limits)
         self._lock = threading.Lock()
-        self._gathered: list[bytes] = []
-        self._gathered_bytes = 0
+        self._told: list[bytes] = []  # always the same list: tells append to it without the lock
+        self._room = 0  # how many tells may be gathered now
         self._rest = bytearray()
         self._last_write = 0.0
-        self._flush_due = False
-        self._streaming = False  # something was gathered since the last flush
+        self._streaming = False  # the loop flushes, again and again, until no tells come
+        self._came = False  # tells since it last did
         self._closed = False
-        self._busy = False  # closed, or something waits: a new message goes behind it
         self.blocked = False  # bytes wait until the socket can be written to
 
     def send(self, data: bytes) -> bool:
-        """Write now, or as soon as the socket takes it; False when it is closed.
+        """Write a frame now, behind what was told, or as soon as the socket takes it; False when it is closed.
 
         Raises:
-            MailboxFull: too much waits already; nothing was sent.
+            MailboxFull: too much waits already; the frame was not sent.
         """
         with self._lock:
-            if self._busy:
-                if self._closed:
-                    return False
-                self._gather(data)
-                self._flush()
-            else:
-                self._write_first(data)
-        return True
-
-    def send_gathered(self, data: bytes) -> bool:
-        """Write now or, in a stream of messages, together with its neighbours; False when it is closed.
-
-        Raises:
-            MailboxFull: too much waits already; nothing was sent.
-        """
-        now = _monotonic()
-        with self._lock:
-            gathered = self._gathered_bytes + len(data)
-            if (
-                self._flush_due
-                and gathered < _GATHER_BYTES
-                and now - self._last_write < _GATHER_SECONDS
-                and not self.blocked
-            ):
-                # In the middle of a stream, as nearly all of its messages are.
-                self._gathered.append(data)
-                self._gathered_bytes = gathered
-                self._streaming = self._busy = True
-                return True
             if self._closed:
                 return False
-            if now - self._last_write > _GATHER_SECONDS:
-                self._last_write = now
-                self._gather(data)
+            if self._told:
                 self._flush()
+            self._add(data)
+        return True
+
+    def tell(self, message: bytes) -> bool:
+        """Write a packed message now or, in a stream, together with its neighbours; False when it is closed.
+
+        Raises:
+            MailboxFull: too much waits already; the message was not sent.
+        """
+        room = self._room
+        if room and len(message) <= LONGEST_MESSAGE:
+            # In the middle of a stream, as nearly all of its messages are. Without the lock: an append is
+            # atomic, and only the first so many are ever taken out.
+            told = self._told
+            told.append(message)
+            if len(told) < self._room:  # read again: whoever ends the stream sees this message, or is seen here
                 return True
-            self._gather(data)
-            self._streaming = True
-            if self._gathered_bytes > _GATHER_BYTES:
+            return self._flush_full()
+        return self._tell_alone(message)
+
+    def _flush_full(self) -> bool:
+        with self._lock:
+            if self._closed:
+                return False
+            self._came = True
+            self._flush()
+        return True
+
+    def _tell_alone(self, message: bytes) -> bool:
+        with self._lock:
+            if self._closed:
+                return False
+            if self._told:
                 self._flush()
-            elif not self._flush_due:
-                self._flush_due = True
+            self._add(tell_frame(message))
+            before, self._last_write = self._last_write, _monotonic()
+            self._came = True
+            if not self._streaming and self._last_write - before < _STREAM_SECONDS:
+                self._streaming = True
+                self._make_room()
                 self._loop.call_soon(self._flush_later)
         return True
 
@@ -116,63 +125,73 @@ class Outbox:
         with self._lock:
             if self._closed:
                 return
-            self._flush_due = self._streaming
-            self._streaming = False
-            if self._gathered:
-                self._last_write = _monotonic()
-                self._flush()
-        if self._flush_due:  # the stream goes on
+            self._streaming = self._came or len(self._told) > _FEW
+            self._came = False
+            self._make_room()  # before the flush: what is told after it sees that there is none
+            self._flush()
+        if self._streaming:
             self._flush_later()
 
     def write_on(self) -> None:
         """Write on, now that the socket takes bytes again."""
         with self._lock:
-            if self._closed or not self._rest:
-                return
-            del self._rest[: self._write(memoryview(self._rest)[:_WRITE_BYTES].tobytes())]
-            if not self._rest:
-                self.blocked = False
-                self._busy = bool(self._gathered)
-                self._on_change()
+            if self._rest and not self._closed:
+                self._write_rest()
 
     def close(self) -> None:
         """Refuse everything from now on and drop what waits."""
         with self._lock:
-            self._closed = self._busy = True
-            self._flush_due = self.blocked = False
-            self._gathered = []
+            self._closed = True
+            self._room = 0
+            self._streaming = self.blocked = False
+            self._told.clear()
             self._rest.clear()
 
-    def _gather(self, data: bytes) -> None:
-        held = len(self._rest) + self._gathered_bytes
+    # -- with the lock held ---------------------------------------------------------------------
+
+    def _flush(self) -> None:
+        """Write what was told."""
+        messages = self._told[:]
+        if messages:
+            del self._told[: len(messages)]
+            self._last_write = _monotonic()
+            if self._rest:
+                self._write_rest()  # the loop does too, but a busy program may not let it
+            self._put(self._runs.frames(messages))
+            self._make_room()
+
+    def _make_room(self) -> None:
+        # What is gathered is not counted, so that there must be room for the most that it can be.
+        room = min(_GATHERED, (self._limit - len(self._rest)) // (2 * LONGEST_MESSAGE))
+        self._room = room if self._streaming and room > 1 else 0
+
+    def _add(self, data: bytes) -> None:
+        held = len(self._rest)
         if held + len(data) > self._limit:
             raise MailboxFull(
                 f"the receiver has {held} bytes unread and {self._limit} are allowed; the message was not sent"
             )
-        self._busy = True
-        self._gathered.append(data)
-        self._gathered_bytes += len(data)
+        self._put(data)
 
-    def _flush(self) -> None:
-        data = self._gathered[0] if len(self._gathered) == 1 else b"".join(self._gathered)
-        self._gathered = []
-        self._gathered_bytes = 0
+    def _put(self, data: bytes) -> None:
         if self._rest:
             self._rest += data
             return
-        self._busy = False
-        self._write_first(data)
-
-    def _write_first(self, data: bytes) -> None:
-        if len(data) > self._limit:
-            raise MailboxFull(f"a message of {len(data)} bytes; the receiver may have {self._limit} unread")
         sent = self._write(data)
         if sent < len(data):
             self._rest += memoryview(data)[sent:]
-            self._busy = self.blocked = True
+            self.blocked = True
             self._on_change()
 
-    def _write(self, data: bytes) -> int:
+    def _write_rest(self) -> None:
+        with memoryview(self._rest) as rest, rest[:_WRITE_BYTES] as part:
+            sent = self._write(part)
+        del self._rest[:sent]
+        if not self._rest:
+            self.blocked = False
+            self._on_change()
+
+    def _write(self, data: bytes | memoryview) -> int:
         try:
             return self._sock.send(data, _DONTWAIT)
         except BlockingIOError:

@@ -24,6 +24,7 @@ __all__ = [
     "STARTED",
     "STOP",
     "TELL",
+    "TELLS",
     "TELL_FOR",
     "UNREADABLE",
     "WAITING",
@@ -42,6 +43,7 @@ CANCEL: Final = 8  # child: [CANCEL, id]: it waits no longer
 WAITING: Final = 9  # child: [WAITING, id, whether]: its actor now blocks on this ask, or no more
 NODE: Final = 10  # child: [NODE, id, operation, arguments]: asks the application itself
 # application to child
+TELLS: Final = 19  # [TELLS, message, ...]: as many TELLs, one after the other
 PROMOTE: Final = 20  # [PROMOTE, {...}]: a spare becomes an actor
 STOP: Final = 21  # [STOP, id or 0, reason kind]: the actor ends after the messages before
 EXIT: Final = 22  # [EXIT, address, reason]: a linked actor ended

@@ -18,9 +18,9 @@ from typing import Any, Final
 from msgpack import ExtType, Packer, unpackb
 
 from supervision.errors import MessageError, ProtocolError
-from supervision.process.depth import ARRAY, ARRAY_HEADS, BIN_OR_EXT, CLASSES, MAP, OTHER_KIND, check_form
+from supervision.process.depth import ARRAY_HEADS, BIN, EXT, HEAD, check_form, marks_of
 from supervision.process.failures import RemoteTraceback, describe, rebuild
-from supervision.process.inspection import explain, is_sound
+from supervision.process.inspection import explain, is_plain, is_sound
 from supervision.process.registry import alias_module, register, wire_value
 from supervision.process.values import (
     DATETIME,
@@ -54,8 +54,6 @@ _SMALL: Final = 4096
 # A Packer keeps the largest buffer it ever needed: one that grew beyond this is let go.
 _KEEP_BYTES: Final = 262_144
 _BUFFER_BYTES: Final = 1_024
-_ARRAY: Final = bytes([ARRAY])
-_MAP: Final = bytes([MAP])
 _KEYS: Final = frozenset([str, int])
 _EXCEPTION_CHARS: Final = (65_536, 4_096, 256)
 # Without a Python-level constructor, which checks what is known to be right here.
@@ -88,9 +86,9 @@ class Codec:
 
     __slots__ = (
         "_decode_any",
+        "_decode_extended",
         "_depth",
         "_frame_bytes",
-        "_glance_bytes",
         "_idle",
         "_idle_outermost",
         "limits",
@@ -100,14 +98,14 @@ class Codec:
         self.limits = limits = limits or Limits()
         self._depth = limits.depth
         self._frame_bytes = limits.frame_bytes
-        self._glance_bytes = min(_SMALL, limits.frame_bytes)
         # A Packer is neither thread-safe nor re-entrant, so each nested extension takes one of its own,
         # of a pool per level; pop and append of a list are atomic.
         # Those at False are for what is inside an exception, those at True for all else.
         self._idle: list[list[list[Packer]]] = [[[] for _ in range(limits.depth + 1)] for _ in range(2)]
         self._idle_outermost = self._idle[True][0]
+        self._decode_extended: Callable[[bytes], object] = partial(unpackb, ext_hook=self._read_extension, timestamp=3)
         self._decode_any: Callable[[bytes], object] = partial(
-            unpackb, ext_hook=self._read_extension, object_hook=_check_keys, strict_map_key=False, timestamp=3
+            self._decode_extended, object_hook=_check_keys, strict_map_key=False
         )
 
     # ---- sending
@@ -131,28 +129,13 @@ class Codec:
             packer = self._packer(0, exceptions=True)
         try:
             data: bytes = packer.pack(value)
+            plain = is_plain(value, self._depth)
         except Exception as error:
             raise self._refusal(value, error) from error
         size = len(data)
-        if size > _KEEP_BYTES:
-            return self._checked(value, data)
-        idle.append(packer)
-        if size > self._glance_bytes:
-            return self._checked(value, data)
-        classes = data.translate(CLASSES)
-        if BIN_OR_EXT in classes or classes.count(_ARRAY) + classes.count(_MAP) > self._depth:
-            return self._checked(value, data)
-        if OTHER_KIND not in classes:
-            return data  # nothing here could be a key other than str or int
-        if classes.rfind(_MAP) > 0:
-            return self._checked(value, data)
-        # At most one map, the outermost: its own keys are all there are.
-        if type(value) is dict:
-            try:
-                "".join(value)
-            except TypeError:
-                return self._checked(value, data)
-        return data
+        if size <= _KEEP_BYTES:
+            idle.append(packer)
+        return data if plain and size <= self._frame_bytes else self._checked(value, data)
 
     def encode_exception(self, error: BaseException) -> bytes:
         """Return bytes that `decode` turns into this exception, or RemoteError; never fails.
@@ -255,13 +238,12 @@ class Codec:
             raise ProtocolError(f"a message of {len(data)} bytes; {self._frame_bytes} are allowed")
         try:
             if len(data) <= _SMALL:
-                classes = data.translate(CLASSES)
-                plain = BIN_OR_EXT not in classes
-                if classes.count(_ARRAY) + classes.count(_MAP) > self._depth:
-                    plain = check_form(data, self._depth, OPAQUE)
-            else:
-                plain = check_form(data, self._depth, OPAQUE)
-            return unpackb(data) if plain else self._decode_any(data)
+                marks = marks_of(data)
+                if marks.count(HEAD) <= self._depth:
+                    if BIN in marks:
+                        return self._decode_any(data)
+                    return self._decode_extended(data) if EXT in marks else unpackb(data)
+            return unpackb(data) if check_form(data, self._depth, OPAQUE) else self._decode_any(data)
         except ProtocolError:
             raise
         except Exception as error:

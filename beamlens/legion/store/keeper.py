@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,7 +12,7 @@ import pykka
 
 from beamlens.legion.rules import Rule
 from beamlens.legion.store.sqlite import SqliteStore
-from beamlens.legion.store.store import Checkpoint, Claim, Store
+from beamlens.legion.store.store import Checkpoint, Claim, Lost, Saved, Store
 from supervision import Registry, send_after, wire_value
 
 __all__ = ["LEAVE", "Accept", "Admit", "Agents", "Forget", "Load", "Release", "Spend", "StoreKeeper"]
@@ -26,7 +26,7 @@ logger = logging.getLogger("beamlens.legion")
 @wire_value
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Ask for what was `Saved` of an agent."""
+    """Ask for what was `Saved` of an agent; the answer is `Lost` where it is another program's."""
 
     agent_id: str
 
@@ -161,11 +161,15 @@ class StoreKeeper(pykka.ThreadingActor):
         send_after(self.actor_ref, self._lease / 3, _RENEW)
 
 
+def _own(saved: Saved | None, agent_id: str, owner: str) -> Saved | Lost | None:
+    return Lost(agent_id, saved.owner) if saved is not None and saved.owner != owner else saved
+
+
 def _handlers(store: Store, owner: str) -> dict[type, Callable[[Any], Any]]:
     return {
-        Checkpoint: store.save,
+        Checkpoint: lambda message: store.save(replace(message, owner=owner)),
         Claim: store.claim,
-        Load: lambda message: store.load(message.agent_id),
+        Load: lambda message: _own(store.load(message.agent_id), message.agent_id, owner),
         Accept: lambda message: store.accept(message.agent_id, message.call_id, message.body),
         Release: lambda message: store.release(message.agent_id, owner),
         Admit: lambda message: store.admit(message.agent_id, message.rules, message.asked),

@@ -16,6 +16,8 @@ __all__ = ["PostgresStore"]
 
 _LOCK = 0x6C6567696F6E  # "legion", the number of the advisory lock
 
+_CONNECT_SECONDS = 10
+
 
 class PostgresStore(SqlStore):
     """Keep agents in PostgreSQL. Any thread, any number of programs.
@@ -51,7 +53,8 @@ class PostgresStore(SqlStore):
     def transaction(self) -> Iterator[Any]:
         """Yield a cursor of a transaction that no other one of Legion's is beside."""
         if self._connection is None or self._connection.closed or self._connection.broken:
-            self._connection = self._psycopg.connect(self._conninfo)
+            own = {} if "connect_timeout" in self._conninfo else {"connect_timeout": _CONNECT_SECONDS}
+            self._connection = self._psycopg.connect(self._conninfo, **own)
         with self._connection.transaction(), self._connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
             yield cursor

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any, ClassVar, Final
 
 from beamlens.legion.rules import Rule, Used, Violation, exceeded
-from beamlens.legion.store.store import Checkpoint, Claim, Kept, Refused, Saved
+from beamlens.legion.store.store import Checkpoint, Claim, Kept, Lost, Refused, Saved
 
 __all__ = ["SqlStore"]
 
@@ -121,21 +121,24 @@ class SqlStore:
         with self._lock, self.transaction() as cursor:
             self._run(cursor, "UPDATE legion_agents SET owner = NULL, lease = NULL WHERE owner = ?", owner)
 
-    def save(self, checkpoint: Checkpoint) -> None:
-        """Save where an agent stands.
+    def save(self, checkpoint: Checkpoint) -> Lost | None:
+        """Save where an agent stands, unless it is another owner's than the checkpoint's.
 
         Raises:
             LookupError: the agent was never claimed.
         """
         agent_id = checkpoint.agent_id
         with self._lock, self.transaction() as cursor:
-            changed = self._run(
+            row = self._run(cursor, "SELECT owner FROM legion_agents WHERE agent_id = ?", agent_id).fetchone()
+            if row is None:
+                raise LookupError(f"nothing is known of an agent {agent_id!r}; claim it first")
+            if checkpoint.owner is not None and row[0] != checkpoint.owner:
+                return Lost(agent_id, row[0])
+            self._run(
                 cursor,
                 "UPDATE legion_agents SET status = ?, body = ? WHERE agent_id = ?",
                 *(checkpoint.status, checkpoint.body, agent_id),
-            ).rowcount
-            if changed == 0:
-                raise LookupError(f"nothing is known of an agent {agent_id!r}; claim it first")
+            )
             self._run(
                 cursor, "DELETE FROM legion_messages WHERE agent_id = ? AND number >= ?", agent_id, checkpoint.first
             )
@@ -147,6 +150,7 @@ class SqlStore:
                     "DELETE FROM legion_inbox WHERE agent_id = ? AND call_id = ?",
                     *(agent_id, checkpoint.taken),
                 )
+        return None
 
     def accept(self, agent_id: str, call_id: str, body: bytes) -> None:
         """Keep a call that waits for its turn."""
@@ -158,7 +162,7 @@ class SqlStore:
         """Return what was saved of an agent, None where nothing is known of it."""
         with self._lock, self.transaction() as cursor:
             row = self._run(
-                cursor, "SELECT agent, status, body FROM legion_agents WHERE agent_id = ?", agent_id
+                cursor, "SELECT agent, status, body, owner FROM legion_agents WHERE agent_id = ?", agent_id
             ).fetchone()
             if row is None:
                 return None
@@ -169,7 +173,7 @@ class SqlStore:
                 cursor, "SELECT body FROM legion_inbox WHERE agent_id = ? ORDER BY at", agent_id
             ).fetchall()
         body = None if row[2] is None else bytes(row[2])
-        return Saved(row[0], row[1], body, _bodies(messages), _bodies(waiting))
+        return Saved(row[0], row[1], body, _bodies(messages), _bodies(waiting), row[3])
 
     def agents(self) -> list[Kept]:
         """Return all agents, the newest first."""

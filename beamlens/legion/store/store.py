@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 from beamlens.legion.rules import Rule, Violation
 from supervision import wire_value
 
-__all__ = ["Checkpoint", "Claim", "Kept", "Refused", "Saved", "Store"]
+__all__ = ["Checkpoint", "Claim", "ClaimLost", "Kept", "Lost", "Refused", "Saved", "Store"]
 
 Status = Literal["idle", "running"]
 
@@ -26,6 +26,7 @@ class Checkpoint:
         first: the number of the first of `messages`; those from it on are replaced.
         messages: packed, one by one.
         taken: the call that the turn answers, which is waiting no more.
+        owner: the program that saves it; None for whoever.
     """
 
     agent_id: str
@@ -34,6 +35,7 @@ class Checkpoint:
     first: int = 0
     messages: tuple[bytes, ...] = ()
     taken: str | None = None
+    owner: str | None = None
 
 
 @wire_value
@@ -70,14 +72,38 @@ class Refused:
 
 @wire_value
 @dataclass(frozen=True, slots=True)
+class Lost:
+    """Say that an agent is no more this program's, which did not renew its claim in time."""
+
+    agent_id: str
+    owner: str | None
+
+
+class ClaimLost(Exception):
+    """Another program has the agent: this one must not go on with it."""
+
+    def __init__(self, lost: Lost) -> None:
+        super().__init__(f"agent {lost.agent_id!r} is no more this program's, but {lost.owner or 'nobody'}'s")
+
+
+@wire_value
+@dataclass(frozen=True, slots=True)
 class Saved:
-    """Hold what was saved of an agent last; `waiting` are calls that were accepted and not begun, packed."""
+    """Hold what was saved of an agent last.
+
+    Args:
+        agent: its class.
+        status, body, messages: as they were saved.
+        waiting: calls that were accepted and not begun, packed.
+        owner: the program that has it.
+    """
 
     agent: str
     status: Status
     body: bytes | None
     messages: tuple[bytes, ...]
     waiting: tuple[bytes, ...] = ()
+    owner: str | None = None
 
 
 @wire_value
@@ -112,8 +138,8 @@ class Store(Protocol):
         """Give all agents of a program up."""
         ...
 
-    def save(self, checkpoint: Checkpoint) -> None:
-        """Save where an agent stands."""
+    def save(self, checkpoint: Checkpoint) -> Lost | None:
+        """Save where an agent stands, unless it is another owner's than the checkpoint's."""
         ...
 
     def accept(self, agent_id: str, call_id: str, body: bytes) -> None:

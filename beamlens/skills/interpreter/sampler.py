@@ -23,8 +23,10 @@ __all__ = ["Sampler"]
 _TICK: Final = 0.1
 _SECOND: Final = 1.0
 _WALK: Final = 3.0
-_TICK_PART: Final = 250.0  # a tick may take this part of the time to the next: 0.4 % of a core
-_WALK_PART: Final = 500.0
+# One look may take this part of the time to its next: 0.25 % of a core and twice 0.1 %, so that there is room for the
+# collectors of all other skills below one per cent.
+_TICK_PART: Final = 400.0
+_WALK_PART: Final = 1000.0
 _LONGEST_TICK: Final = 2.0
 
 

@@ -81,11 +81,14 @@ def test_a_django_app(serves: bool, monkeypatch: pytest.MonkeyPatch) -> None:
         assert config.lens is None
 
 
-def test_the_hooks_of_a_server_that_forks() -> None:
+def test_the_hooks_of_a_server_that_forks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tmp_path.chmod(0o700)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     hooks = example("def post_fork")
-    worker = SimpleNamespace(pid=42, lens=None)
+    worker = SimpleNamespace(pid=42, age=7, lens=None)
     hooks["post_fork"](None, worker)
     lens: Any = worker.lens
     assert lens.operator_names() == ["vm"]
+    assert [(node.name, node.elected) for node in lens.nodes()] == [("web-7", True)]
     hooks["worker_exit"](None, worker)
     assert not lens.is_alive()
