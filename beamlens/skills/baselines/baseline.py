@@ -9,7 +9,7 @@ from itertools import pairwise
 from statistics import median
 from typing import Any, Final
 
-from beamlens.skills.baselines.metrics import is_counter_name
+from beamlens.skills.baselines.metrics import is_counter_name, least_difference
 
 __all__ = ["Baseline", "Metric", "learned"]
 
@@ -82,7 +82,7 @@ class Metric:
     """Follow one number. One thread.
 
     A counter is judged by its growth per second, never as a level: one whose name says so, and one that rose in nearly
-    every step and never sank while it was learned.
+    every step and never sank while it was learned. A level must also differ by what matters in its unit.
 
     Args:
         name: `vm.memory.rss_mb`.
@@ -91,6 +91,7 @@ class Metric:
 
     def __init__(self, name: str, baseline: Baseline | None = None) -> None:
         self.name = name
+        self._least = least_difference(name)
         self.baseline = baseline
         self.value: float | None = None
         self.distance: float | None = None
@@ -129,7 +130,7 @@ class Metric:
         if value is None or self.baseline is None:
             return False
         self.value, self.distance = value, self.baseline.distance(value)
-        if abs(self.distance) > far:
+        if abs(self.distance) > far and (self._counter or abs(value - self.baseline.middle) >= self._least):
             self.times += 1
             return True
         self.times = 0

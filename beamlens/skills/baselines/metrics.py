@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-__all__ = ["is_counter_name", "numbers"]
+__all__ = ["is_counter_name", "least_difference", "numbers"]
 
 _DEPTH: Final = 4
 _MOST: Final = 200
@@ -15,12 +15,23 @@ _MOST: Final = 200
 _NOT_MEASURED: Final = re.compile(
     r"(?:^|\.)(?:collector|cost_ms|missing|python|pid|seconds|uptime_seconds|timestamp|at)(?:\.|$)|_ago|(?:^|\.)since"
 )
-# An extreme, or what happened within minutes, tells of one event in many samples; how long a state has lasted, and from
-# how much something was computed, are clocks and counts of the looking.
+# An extreme, or what happened within a minute or more, tells of one event in many samples, as the counters beside it do
+# not; how long a state has lasted, and from how much something was computed, are clocks and counts of the looking.
 _NO_SAMPLE: Final = re.compile(
-    r"(?:^|[._])(?:longest|largest|oldest|worst|peak|max)(?:_|$)|_(?:5m|15m|before)$|(?:age|fragmented)_seconds$"
-    r"|(?:^|\.)samples$"
+    r"(?:^|[._])(?:longest|largest|oldest|worst|peak|max)(?:_|$)|_(?:5m|15m|before)$|_1m(?:_|$)|last_minute"
+    r"|(?:age|fragmented)_seconds$|(?:^|\.)samples$"
 )
+
+# The smallest difference in a unit that anybody cares for, however still a number was before.
+_LEAST: Final = {"mb": 16.0, "ms": 10.0, "percent": 10.0}
+
+
+def least_difference(path: str) -> float:
+    """Return how far a number must at least be from usual to mean anything, by the unit at the end of its name.
+
+    Where the name tells no unit that is known it is 0: the number's own straying decides alone.
+    """
+    return _LEAST.get(path.rpartition("_")[2] if "_" in path else path.rpartition(".")[2], 0.0)
 
 
 def numbers(snapshot: Mapping[str, Any]) -> dict[str, float]:

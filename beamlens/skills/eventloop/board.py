@@ -1,7 +1,8 @@
 """The page of shared memory on which loops stamp their beats, for a process that looks on from outside.
 
 One file for each process: `<directory>/<pid>.beats`, with `<pid>.stacks` beside it, to which the interpreter's own
-fault handler writes all threads' stacks when the chosen signal comes, even while C code holds the interpreter lock.
+fault handler writes the stack of the thread to which the chosen signal comes, even while C code holds the interpreter
+lock.
 The directory belongs to the user alone. Numbers are little-endian, times nanoseconds of the monotonic clock, which is
 the same for all processes of a machine.
 """
@@ -14,6 +15,7 @@ import os
 import stat
 import struct
 import tempfile
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,9 +25,9 @@ from beamlens.errors import SkillError
 
 __all__ = ["Board", "BoardView", "Slot", "default_directory"]
 
-_MAGIC: Final = b"BLBEATS1"
+_MAGIC: Final = b"BLBEATS2"
 _HEADER: Final = struct.Struct("<8sQQQ")  # magic, pid, start of the process, signal
-_SLOT: Final = struct.Struct("<QQQ40s")  # stamp, thread's ident, in use, name
+_SLOT: Final = struct.Struct("<QQQ40s")  # stamp, the kernel's id of the thread, in use, name
 _SIGNAL_AT: Final = 24
 _FIRST: Final = 64
 _SLOTS: Final = 32
@@ -38,12 +40,12 @@ class Slot:
 
     Args:
         stamp_ns: of the last beat.
-        ident: of the loop's thread, as `threading.get_ident` gives it.
+        thread: the kernel's id of the loop's thread; 0 where it is not known.
         name: of the thread.
     """
 
     stamp_ns: int
-    ident: int
+    thread: int
     name: str
 
 
@@ -106,7 +108,8 @@ class Board:
             return None
         self._used.add(number)
         at, memory = _FIRST + number * _SLOT.size, self._memory
-        _SLOT.pack_into(memory, at, 0, ident, 1, name.encode(errors="replace")[:40])
+        thread = next((each.native_id for each in threading.enumerate() if each.ident == ident), None) or 0
+        _SLOT.pack_into(memory, at, 0, thread, 1, name.encode(errors="replace")[:40])
 
         def stamp(nanoseconds: int) -> None:
             memory[at : at + 8] = nanoseconds.to_bytes(8, "little")

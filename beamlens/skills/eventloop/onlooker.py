@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import threading
 import time
 from collections import Counter, deque
@@ -13,7 +12,7 @@ from typing import Any, Final
 
 from beamlens.skills.eventloop.beats import INTERVAL
 from beamlens.skills.eventloop.board import BoardView, Slot
-from beamlens.skills.eventloop.dumps import Frame, blocking_frame, caught, read_stack
+from beamlens.skills.eventloop.dumps import Frame, ask_thread, blocking_frame, caught, read_stack
 
 __all__ = ["Onlooker"]
 
@@ -22,6 +21,7 @@ _BLOCKED_SECONDS: Final = 0.1
 _AGAIN: Final = 0.5
 _MOST_DUMPS: Final = 10
 _DUMP_SECONDS: Final = 1.0
+_OWED_SECONDS: Final = 10.0
 _LARGEST_FILE: Final = 1 << 20
 _KEPT: Final = 50
 
@@ -51,6 +51,15 @@ class _Blocked:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class _Owed:
+    """Hold which thread has not answered yet, how large the file was when it was asked, and when that was."""
+
+    thread: int
+    size: int
+    asked: float
+
+
 class Onlooker:
     """Look at a process' beats 50 times a second from a thread of its own; `snapshot` from any.
 
@@ -69,6 +78,7 @@ class Onlooker:
         self._late: dict[int, float] = {}
         self.blocks: deque[_Blocked] = deque(maxlen=_KEPT)
         self.count = 0
+        self._owes: _Owed | None = None
         self.missing: str | None = "the observed process has not stamped yet"
 
     def start(self) -> None:
@@ -157,7 +167,7 @@ class Onlooker:
         blocked.seconds = now - began
         if blocked.dumps < _MOST_DUMPS and now - blocked.asked >= _AGAIN and view.signal:
             blocked.asked = now
-            stack = read_stack(self._dump(view), slot.ident)
+            stack = read_stack(self._dump(view, slot.thread))
             place = blocking_frame(stack)
             if place is not None:
                 blocked.dumps += 1
@@ -168,26 +178,34 @@ class Onlooker:
         blocked = self._now.pop(number)
         blocked.seconds, blocked.over = max(blocked.seconds, when - blocked.began), True
 
-    def _dump(self, view: BoardView) -> str:
-        """Return what the fault handler writes when asked; empty if nothing came within a second."""
+    def _dump(self, view: BoardView, thread: int) -> str:
+        """Return what the fault handler writes when a thread is asked; empty if nothing came within a second."""
         path = view.stacks_path
         try:
             before = path.stat().st_size
+            if not self._may_ask(thread, before):
+                return ""
             if before > _LARGEST_FILE:
                 os.truncate(path, 0)
                 before = 0
-            if not self._ask(view.signal):
+            if not self._ask(view.signal, thread):
                 return ""
-            return self._written(path, before)
+            text = self._written(path, before)
+            self._owes = None if text else _Owed(thread, before, time.monotonic())
+            return text
         except OSError:  # the process ended meanwhile, and took its file along
             return ""
 
-    def _ask(self, number: int) -> bool:
+    def _may_ask(self, thread: int, size: int) -> bool:
+        """Tell whether an answer would be this thread's: it may not be while another one owes its own."""
+        owed = self._owes
+        if owed is not None and (owed.size != size or time.monotonic() - owed.asked > _OWED_SECONDS):
+            owed = self._owes = None  # it came late, or will not come
+        return owed is None or owed.thread == thread
+
+    def _ask(self, number: int, thread: int) -> bool:
         # A signal without a handler would end the process: only one that has one right now is sent.
-        if number <= 0 or caught(self._pid, number) is not True:
-            return False
-        os.kill(self._pid, signal.Signals(number))
-        return True
+        return number > 0 and caught(self._pid, number) is True and ask_thread(self._pid, thread, number)
 
     def _written(self, path: Path, before: int) -> str:
         deadline, size = time.monotonic() + _DUMP_SECONDS, before

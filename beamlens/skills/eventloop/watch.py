@@ -14,7 +14,7 @@ from typing import Any, Final
 from beamlens.skills.eventloop.beats import INTERVAL, Beat
 from beamlens.skills.interpreter.loops import Block, loop_of, standing_at, usual_place
 from beamlens.skills.interpreter.places import Place
-from beamlens.skills.interpreter.procfs import thread_delay_seconds
+from beamlens.skills.interpreter.starvation import Starvation
 from beamlens.skills.waits.ticker import Look
 
 __all__ = ["LoopsWatch", "StampFor"]
@@ -75,7 +75,7 @@ class _Watched:
         self.block_count = 0
         self.free = free
         self._native_id = native_id
-        self._delay = self._delay_at_beat = thread_delay_seconds(native_id)
+        self._starvation = self._latest = Starvation(native_id)
         self._beaten: float | None = None
         self.beat.begin()
 
@@ -94,29 +94,26 @@ class _Watched:
 
     def look(self, look: Look, sight: _Sight | None) -> None:
         """Note the block that goes on, and those that ended."""
-        before, self._delay = self._delay, thread_delay_seconds(self._native_id)
+        before, self._latest = self._latest, Starvation(self._native_id)
         if sight is None:
             return
         for gap in sight.gaps:
             self._ended(*gap, look.late)
         if sight.last != self._beaten:
-            self._beaten, self._delay_at_beat = sight.last, before
+            self._beaten, self._starvation = sight.last, before  # the beat came between the two looks
         if not sight.running:
             self.beat.paused, self.block = True, None
         elif sight.stands is not None:
             self._going_on(look, sight.last, *sight.stands)
 
-    def _starved(self, seconds: float) -> float:
-        """Return how much of a block the thread waited for a processor: from the look before its beat on."""
-        return min(seconds, max(0.0, self._delay - self._delay_at_beat))
-
     def _going_on(self, look: Look, last: float, place: Place | None, doing: str) -> None:
+        self._starvation.look(look.native_ids.values())
         block, seconds = self.block, look.now - last - INTERVAL / 2
         if block is None:
-            if seconds - self._starved(seconds) < BLOCKED_SECONDS:
+            if seconds - self._starvation.seconds(seconds) < BLOCKED_SECONDS:
                 return
             block = self.block = self._new(last, look.now)
-        block.seconds, block.starved = look.now - block.began, self._starved(seconds)
+        block.seconds, block.starved = look.now - block.began, self._starvation.seconds(seconds)
         block.held += min(look.late, block.seconds) if look.late >= BLOCKED_SECONDS else 0.0
         block.note(place, doing)
 
@@ -125,12 +122,12 @@ class _Watched:
         self.block = None
         if block is None:
             seconds = now - last - INTERVAL / 2
-            if seconds - self._starved(seconds) < BLOCKED_SECONDS:
+            if seconds - self._starvation.seconds(seconds) < BLOCKED_SECONDS:
                 return
             block = self._new(last, now)
             block.held = late if late >= BLOCKED_SECONDS else 0.0
         block.seconds, block.over = now - block.began, True
-        block.starved = self._starved(block.seconds)
+        block.starved = self._starvation.seconds(block.seconds)
 
     def _new(self, last: float, now: float) -> _LoopBlock:
         began = last + INTERVAL / 2

@@ -18,7 +18,7 @@ from types import FrameType
 from typing import Any, Final
 
 from beamlens.skills.interpreter.places import Place, owner_of, place_of, stack_of
-from beamlens.skills.interpreter.procfs import thread_delay_seconds
+from beamlens.skills.interpreter.starvation import Starvation
 from beamlens.skills.interpreter.with_locks import called_name
 
 __all__ = ["BLOCKED_SECONDS", "Block", "LoopWatch", "blocking_place", "loop_of", "standing_at", "usual_place"]
@@ -52,7 +52,8 @@ class Block:
         began: `time.monotonic()` of the heartbeat that was late.
         seconds: how long so far, or in all.
         over: whether it is over.
-        starved: how much of that the thread was ready to run and got no processor: no line of its own did that.
+        starved: how much of that there was no processor for the thread, or for who held the interpreter lock: no line
+            of its own did that.
         places: looks at the stack meanwhile, by the application's innermost line.
         doing: what that line called, as far as it can be told.
     """
@@ -105,7 +106,7 @@ class _Watched:
         self.ident = ident
         self.sent: float | None = None
         self._native_id = native_id
-        self._delayed = 0.0  # when the heartbeat was sent
+        self._starvation = Starvation(native_id)  # since the heartbeat was sent
         self.lags: deque[tuple[float, float]] = deque(maxlen=_KEPT)
         self.blocks: deque[Block] = deque(maxlen=_BLOCKS)
         self.block: Block | None = None
@@ -118,7 +119,7 @@ class _Watched:
         if loop is None or self.sent is not None:
             return
         arrived = self._arrived
-        self.sent, self._delayed = now, thread_delay_seconds(self._native_id)
+        self.sent, self._starvation = now, Starvation(self._native_id)
         try:
             loop.call_soon_threadsafe(lambda: arrived.append(time.monotonic()))
         except RuntimeError:  # it was closed meanwhile
@@ -133,15 +134,17 @@ class _Watched:
         self.lags.append((now, lag))
         if self.block is not None:
             # A wait is counted by the kernel when it is over, so it may have begun long before the last look.
-            self.block.seconds, self.block.starved, self.block.over = lag, min(lag, self._starved()), True
+            self.block.seconds, self.block.starved, self.block.over = lag, self._starvation.seconds(lag), True
             self.block = None
 
-    def look(self, now: float, frame: FrameType | None) -> None:
+    def look(self, now: float, frame: FrameType | None, native_ids: Iterable[int]) -> None:
         """Note where the loop's thread stands, if its heartbeat is overdue."""
         if self.sent is None or now - self.sent < BLOCKED_SECONDS or frame is None:
             return
         place, doing = standing_at(frame)  # first: the question after it lets go of the interpreter lock
-        seconds, starved = now - self.sent, self._starved()
+        self._starvation.look(native_ids)
+        seconds = now - self.sent
+        starved = self._starvation.seconds(seconds)
         if self.block is None:
             if seconds - starved < BLOCKED_SECONDS:
                 return
@@ -150,9 +153,6 @@ class _Watched:
             self.block_count += 1
         self.block.seconds, self.block.starved = seconds, starved
         self.block.note(place, doing)
-
-    def _starved(self) -> float:
-        return max(0.0, thread_delay_seconds(self._native_id) - self._delayed)
 
     def snapshot(self, now: float, threads: Mapping[int, threading.Thread]) -> dict[str, Any]:
         """Return how the loop stands, with the lags and blocks of the last minute."""
@@ -265,7 +265,7 @@ class LoopWatch:
                 del self._watched[key]
                 continue
             watched.listen(now)
-            watched.look(now, frames.get(watched.ident))
+            watched.look(now, frames.get(watched.ident), native_ids.values())
             watched.beat(now)
 
     def _find(self, frames: Mapping[int, FrameType], native_ids: Mapping[int, int]) -> None:

@@ -178,6 +178,7 @@ def test_only_numbers_that_say_something_of_the_program_are_metrics() -> None:
         "pauses.longest_ms", "gil_holds.longest_1m_ms", "memory.peak_mb", "oldest_seconds", "queue.max",
         "stalls.count_5m", "cpu.load_15m",
         "traffic.requests_before", "memory.fragmented_seconds", "tasks.age_seconds", "latency.samples",
+        "stalls.total_1m_ms", "stalls.count_1m", "last_minute.errors",
     ],
 )  # fmt: skip
 def test_what_tells_of_one_event_in_many_samples_is_no_metric(path: str) -> None:
@@ -185,9 +186,27 @@ def test_what_tells_of_one_event_in_many_samples_is_no_metric(path: str) -> None
     assert numbers({first: {last: 5}} if first else {last: 5}) == {}
 
 
-@pytest.mark.parametrize("name", ["count_1m", "response_seconds", "maximum_size", "samples_taken", "p99_ms", "before"])
+@pytest.mark.parametrize("name", ["response_seconds", "maximum_size", "samples_taken", "p99_ms", "before"])
 def test_what_only_looks_like_that_is_one(name: str) -> None:
     assert numbers({name: 5}) == {name: 5.0}
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "small", "large"),
+    [
+        ("malloc.free_mb", 2.4, 4.4, 30.0),
+        ("latency.p50_ms", 3.0, 9.0, 60.0),
+        ("cpu.busy_percent", 1.0, 8.0, 60.0),
+    ],
+)
+def test_a_difference_that_nobody_cares_for_is_not_far_however_still_it_was(
+    name: str, before: float, small: float, large: float
+) -> None:
+    for level, count in ((small, 0), (large, 1)):
+        _, happenings = _run(lambda n, level=level: before if n < 200 else level, 215, name=f"vm.{name}")  # type: ignore[misc]
+        assert len(_escalations(happenings)) == count, (name, level)
+    _, happenings = _run(lambda n: 2.4 if n < 200 else 4.4, 215, name="vm.free_of_unit")
+    assert len(_escalations(happenings)) == 1, "without a unit that is known it is"
 
 
 def test_one_pause_that_a_window_of_five_minutes_tells_on_and_on_does_not_escalate() -> None:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from beamlens.skills.asyncio import Asyncio
-from beamlens.skills.eventloop import watch
+from beamlens.skills.interpreter import starvation
 from tests.beamlens.skills.answering import answer_all
 
 ENDED = threading.Event()
@@ -145,16 +145,37 @@ async def jobs_of_some_seconds() -> None:
         task.add_done_callback(KEPT.discard)
 
 
-async def get_a_tenth_of_a_processor() -> None:
-    """Do a little at a time, as one that has to share its processor with something more urgent."""
+def _share_a_processor(niceness: int) -> subprocess.Popen[bytes]:
+    """Let the calling thread share one processor with something more urgent, from now on."""
     cpu = min(os.sched_getaffinity(0))
     os.sched_setaffinity(threading.get_native_id(), {cpu})
     hog = subprocess.Popen([sys.executable, "-c", _HOG, str(cpu)], stdin=subprocess.DEVNULL)
-    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
+    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), niceness)
+    return hog
+
+
+async def get_a_tenth_of_a_processor() -> None:
+    """Do a little at a time, as one that has to share its processor with something more urgent."""
+    hog = _share_a_processor(10)
     while not ENDED.is_set():
         assert hog.poll() is None
         await asyncio.sleep(0.05)
         compute_a_little()
+
+
+async def compute_now_and_then() -> None:
+    while not ENDED.is_set():
+        await asyncio.sleep(0.02)
+        compute_a_little()
+
+
+def hold_the_interpreter_with_a_quarter_of_a_processor() -> None:
+    """Hold the lock for 50 ms of a processor's time again and again, which take much longer."""
+    hog = _share_a_processor(5)
+    while not ENDED.is_set():
+        assert hog.poll() is None
+        sum(range(3_000_000))
+        time.sleep(0.05)
 
 
 _HOG = """
@@ -195,6 +216,8 @@ PROGRAMS: dict[str, list[Callable[[], None]]] = {
     "healthy": [_run(serve_well, keep_connections, fill_a_pool), _run(jobs_of_some_seconds)],
     "starved": [_run(get_a_tenth_of_a_processor)],
     "not_asked": [_run(get_a_tenth_of_a_processor)],
+    "holder_starved": [_run(compute_now_and_then), hold_the_interpreter_with_a_quarter_of_a_processor],
+    "holder_not_asked": [_run(compute_now_and_then), hold_the_interpreter_with_a_quarter_of_a_processor],
     "busy": [_run(serve_well, jobs_of_some_seconds), compute],
 }
 
@@ -207,7 +230,9 @@ class Observed(Asyncio):
 def main() -> None:
     directory = sys.argv[2] if len(sys.argv) > 2 else None
     if sys.argv[1] == "not_asked":
-        setattr(watch, "thread_delay_seconds", lambda _native_id: 0.0)  # noqa: B010 - not for others to import
+        setattr(starvation, "thread_delay_seconds", lambda _native_id: 0.0)  # noqa: B010 - not for others to import
+    if sys.argv[1] == "holder_not_asked":
+        setattr(starvation.Starvation, "look", lambda _self, _native_ids: None)  # noqa: B010 - not for others to import
     skill = Observed(signal.SIGUSR2 if directory else None, directory)
     skill.start()
     threads = [threading.Thread(target=each, daemon=True) for each in PROGRAMS[sys.argv[1]]]

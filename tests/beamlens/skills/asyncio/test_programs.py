@@ -148,6 +148,17 @@ def test_without_asking_the_kernel_it_would_be() -> None:
         assert said == "compute_a_little"
 
 
+def test_a_loop_that_waits_for_a_lock_whose_holder_waits_for_a_processor_is_not_blocked() -> None:
+    with watched(Asyncio, _PROGRAM, "holder_starved") as program:
+        wait_until(lambda: _lag(program) > 150, timeout=30, interval=0.1)
+        assert program.alarms(12) == []
+
+
+def test_without_asking_for_the_other_threads_it_would_be() -> None:
+    with watched(Asyncio, _PROGRAM, "holder_not_asked") as program:
+        wait_until(lambda: _finished_blocks(program, 3), timeout=60, interval=0.5)
+
+
 def _lag(program: Watched) -> float:
     loops = program.look()["loops"]
     return loops[0]["lag_ms_p95"] or 0.0 if loops else 0.0

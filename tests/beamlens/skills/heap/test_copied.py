@@ -102,6 +102,29 @@ def test_neither_descriptors_children_nor_the_signal_mask_are_left() -> None:
         os.waitpid(-1, os.WNOHANG)
 
 
+def test_where_the_warning_of_a_fork_with_threads_is_an_error_the_copy_answers_and_is_reaped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made: list[int] = []
+    fork = os.fork
+
+    def fork_and_warn() -> int:
+        """Do as Python 3.14 does with `-W error`: the child is there, and its parent gets an exception."""
+        pid = fork()
+        if pid:
+            made.append(pid)
+            raise DeprecationWarning(
+                "This process is multi-threaded, use of fork() may lead to deadlocks in the child."
+            )
+        return pid
+
+    monkeypatch.setattr(os, "fork", fork_and_warn)
+    answer = ForkGauge().run(lambda send: send({"a": 1}), 5.0)
+    assert (answer.lines, answer.complete, answer.error) == (({"a": 1},), True, None)
+    with pytest.raises(ChildProcessError):
+        os.waitpid(made[0], os.WNOHANG)
+
+
 def test_a_connection_that_is_closed_ends_at_once_though_a_copy_lives() -> None:
     read, write = os.pipe()
     began, ended = threading.Event(), []

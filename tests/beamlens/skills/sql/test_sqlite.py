@@ -111,10 +111,10 @@ def test_what_runs_now_is_seen_and_waits_of_untimed_connections_too() -> None:
         for thread in threads:
             thread.start()
         assert wait_until(lambda: harness.call("sql_running", 5), timeout=20)[0]["statement"] == fingerprint(COUNTING)
-        rows = wait_until(lambda: harness.call("sql_waits", 5), timeout=20)
+        # Not the first row: where a machine is slow, measuring how fast it counts is seen as well.
+        wait_until(lambda: "_ask" in [row["func"] for row in harness.call("sql_waits", 5)], timeout=20)
         for thread in threads:
             thread.join()
-        assert rows[0]["func"] == "_ask"
         assert harness.call("sql_running", 5) == []
         timed.close()
     untimed.close()

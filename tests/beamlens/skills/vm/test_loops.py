@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from beamlens.skills.interpreter import loops
+from beamlens.skills.interpreter import starvation
 from beamlens.skills.interpreter.loops import LoopWatch, blocking_place
 from supervision.testing import wait_until
 
@@ -89,7 +89,7 @@ def _fill(sock: socket.socket) -> None:
 
 @pytest.mark.parametrize(("part", "found"), [(0.0, True), (0.3, True), (1.0, False)])
 def test_the_wait_for_a_processor_is_taken_off(monkeypatch: pytest.MonkeyPatch, part: float, found: bool) -> None:
-    monkeypatch.setattr(loops, "thread_delay_seconds", lambda _native_id: part * time.monotonic())
+    monkeypatch.setattr(starvation, "thread_delay_seconds", lambda _native_id: part * time.monotonic())
     watch, over = LoopWatch(), threading.Event()
 
     async def serve() -> None:
