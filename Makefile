@@ -1,12 +1,19 @@
 # Everything is installed into .venv here; Python 3.11 to 3.14 and make are all that is needed beforehand.
-# Another interpreter: make PYTHON=/path/to/python test
+# Another interpreter: make PYTHON=/path/to/python test; it gets an environment of its own, such as .venv-3.13.
 
 CANDIDATES := python3.14 python3.13 python3.12 python3.11 python3
 IS_GOOD    := -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))'
+VERSION_OF := -c 'import sys; print("%d.%d" % sys.version_info[:2])'
+
+ifeq ($(origin PYTHON),undefined)
+VENV := .venv
+else
+VENV := .venv-$(shell "$(PYTHON)" $(VERSION_OF) 2>/dev/null)
+endif
+
 PYTHON     ?= $(shell for python in $(CANDIDATES); do \
 	"$$python" $(IS_GOOD) >/dev/null 2>&1 && { echo "$$python"; break; }; done)
 
-VENV := .venv
 RUN  := $(VENV)/bin/python
 CODE := supervision beamlens tests $(wildcard benchmarks)
 ARGS ?=
@@ -45,7 +52,7 @@ fmt: $(VENV)/.installed ## sort imports, mend what can be mended, format
 	$(RUN) -m ruff format $(CODE)
 
 clean: ## remove .venv and all caches
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	rm -rf .venv .venv-* .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.installed: pyproject.toml constraints.txt

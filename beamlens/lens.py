@@ -240,6 +240,8 @@ class Lens(SupervisorRef):
 
     def usage(self) -> Any:
         """Return what models were used for, by caller and by run; over restarts of the gateway."""
+        if (group := self.group) is not None:
+            return group.ask("usage", None, _GLANCE)
         return self._kept("journal")["tally"].report()
 
     @property

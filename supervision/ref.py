@@ -6,7 +6,7 @@ child the application's address of it, for an actor that runs as a thread here t
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 import pykka
 from pykka import ActorDeadError
@@ -186,6 +186,15 @@ class Ref(pykka.ActorRef[Any]):
 
     def __hash__(self) -> int:
         return hash(self.address)
+
+    def __copy__(self) -> Ref:
+        return self
+
+    def __deepcopy__(self, _memo: object) -> Ref:
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(f"{self!r} cannot be pickled; it can be sent in messages and arguments of actors")
 
     def __repr__(self) -> str:
         return f"<Ref for {self}>"

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from supervision.errors import RequestError, SpecError
+from pykka import ActorDeadError
+
+from supervision.errors import MailboxFull, RequestError, SpecError
 from supervision.process import context
 from supervision.ref import Ref
 
@@ -47,6 +49,7 @@ class Registry:
         Raises:
             RequestError: `("already_registered", ref)` for a unique key that is taken, by whomever.
             ActorDeadError: the actor is gone.
+            TypeError: no actor is named, outside of one.
         """
         self._call("register", key, _address(ref), value)
 
@@ -69,11 +72,12 @@ class Registry:
         return [(ref, value) for ref, value in self._call("members", key)]
 
     def dispatch(self, key: str | int, message: Any) -> int:
-        """Tell every actor under a key; return how many were told."""
-        entries = self.lookup(key)
-        for ref, _ in entries:
-            ref.tell(message)
-        return len(entries)
+        """Tell every actor under a key; return how many were told: not those that are just gone, or read too slowly.
+
+        Raises:
+            MessageError: the message cannot travel.
+        """
+        return sum(_told(ref, message) for ref, _ in self.lookup(key))
 
     def _call(self, operation: str, *args: Any) -> Any:
         return context.node().call(operation, [self.name, self.keys], *args).get()
@@ -84,4 +88,14 @@ def _address(ref: Ref | None) -> list[Any] | None:
     if ref is not None:
         return list(ref.address)
     here = context.thread_actor()
+    if here is None and not context.is_actor():
+        raise TypeError("this is not an actor: say which one is meant, as in register(key, ref)")
     return None if here is None else list(here)
+
+
+def _told(ref: Ref, message: Any) -> bool:
+    try:
+        ref.tell(message)
+    except (ActorDeadError, MailboxFull):
+        return False
+    return True

@@ -176,14 +176,16 @@ class SupervisorFlags:
     def __post_init__(self) -> None:
         check_choice("strategy", self.strategy, _STRATEGIES)
         if not is_count(self.intensity):
-            raise SpecError(("invalid_intensity", self.intensity))
+            text = f"intensity is {self.intensity!r}; a number of restarts from 0 up is expected"
+            raise SpecError(("invalid_intensity", self.intensity), text)
         if not is_count(self.period) or self.period == 0:
-            raise SpecError(("invalid_period", self.period))
+            text = f"period is {self.period!r}; whole seconds from 1 up are expected"
+            raise SpecError(("invalid_period", self.period), text)
         check_choice("auto_shutdown", self.auto_shutdown, _AUTO_SHUTDOWNS)
         # OTP 25 to 27 accept this pair and later versions refuse it: no template is ever "the last one".
         if self.strategy == "simple_one_for_one" and self.auto_shutdown != "never":
             pair = (("auto_shutdown", self.auto_shutdown), ("strategy", self.strategy))
-            raise SpecError(("bad_combination", pair))
+            raise SpecError(("bad_combination", pair), "simple_one_for_one cannot have auto_shutdown")
 
 
 class ArgumentsNotKept:

@@ -31,8 +31,11 @@ def monitor(ref: Ref, notify: Callable[[Down], object] | Any) -> int:
 
     Returns:
         The monitor's number, for `demonitor`.
+
+    Raises:
+        TypeError: `ref` is no ref of ours.
     """
-    number: int = application().call("monitor", list(ref.address), notify).get()
+    number: int = application().call("monitor", _address(ref), notify).get()
     return number
 
 
@@ -43,7 +46,7 @@ def demonitor(number: int) -> None:
 
 def link(one: Ref, two: Ref) -> None:
     """Tie two actors: an abnormal end of one ends the other, unless that traps exits."""
-    application().call("link", list(one.address), list(two.address)).get()
+    application().call("link", _address(one), _address(two)).get()
 
 
 def send_after(ref: Any, delay: float, message: Any) -> Timer:
@@ -62,6 +65,15 @@ def send_after(ref: Any, delay: float, message: Any) -> Timer:
     send = functools.partial(_tell, ref, message)
     # Ours never block. What another kind of actor does when it is told something is its own: not on the loop.
     return application().loop.call_later(delay, send if isinstance(ref, Ref) else lambda: reporter.put(send))
+
+
+def _address(ref: Any) -> list[Any]:
+    if not isinstance(ref, Ref):
+        raise TypeError(
+            f"{ref!r} is no ref of a process' actor or of a supervisor's child, as start() and tree[id] return them; "
+            "of a supervisor itself ask wait()"
+        )
+    return list(ref.address)
 
 
 def _tell(ref: Any, message: Any) -> None:

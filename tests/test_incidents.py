@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
+from beamlens.skills.catalog import names
 from benchmarks import __main__ as program
 from benchmarks.cases.table import CASES, Case
 from benchmarks.incidents import false_alarms, judge
 
 LEAK = Case("vm", "waiting:never_ending_threads", ("thread_leak",), ("cases/waiting.py",))
+_NOT_JUDGED = {"tracer"}  # it declares no checks: it answers questions
 HEALTHY = Case("vm", "waiting:busy_pool")
 
 
@@ -92,7 +94,9 @@ def test_each_case_is_a_program_and_each_skill_has_sick_and_healthy_ones() -> No
         assert case.healthy or case.named, "a fault without a place would be found by any warning"
     for skill in {case.skill for case in CASES}:
         assert sum(case.skill == skill and not case.healthy for case in CASES) >= 2
-        assert sum(case.skill == skill and case.healthy for case in CASES) >= 1
+        assert sum(case.skill == skill and case.healthy for case in CASES) >= 2
+    assert len({case.name for case in CASES}) == len(CASES)
+    assert {case.skill for case in CASES} == set(names()) - _NOT_JUDGED
 
 
 @pytest.mark.slow

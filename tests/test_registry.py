@@ -8,7 +8,17 @@ from typing import Any
 import pykka
 import pytest
 
-from supervision import ChildSpec, Ref, Registry, RequestError, SpecError, Supervisor
+from supervision import (
+    ActorDown,
+    ChildSpec,
+    MailboxFull,
+    MessageError,
+    Ref,
+    Registry,
+    RequestError,
+    SpecError,
+    Supervisor,
+)
 from supervision.testing import wait_until
 from tests.conformance.real_actors import Named, named_actors
 
@@ -149,3 +159,34 @@ def test_an_actor_on_a_thread_registers_itself_and_again_after_a_restart() -> No
         assert second.ask("again", timeout=10) == "again"  # type: ignore[union-attr]
     finally:
         tree.stop(timeout=10)
+
+
+def test_outside_of_actors_an_actor_must_be_named() -> None:
+    registry = Registry("named")
+    with pytest.raises(TypeError, match="say which one is meant"):
+        registry.register("k")
+    with pytest.raises(TypeError, match="say which one is meant"):
+        registry.unregister("k")
+
+
+def test_a_group_is_told_though_one_of_it_is_just_gone_and_one_does_not_read(
+    start: Callable[..., Ref], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry = Registry("told", keys="duplicate")
+    members = [start("told", "duplicate") for _ in range(4)]
+    for member in members:
+        registry.register("k", member)
+    gone, full = members[0].address, members[2].address
+    tell = Ref.tell
+
+    def tell_those_that_hear(self: Ref, message: Any) -> None:
+        if self.address == gone:
+            raise ActorDown
+        if self.address == full:
+            raise MailboxFull
+        tell(self, message)
+
+    monkeypatch.setattr(Ref, "tell", tell_those_that_hear)
+    assert registry.dispatch("k", ["note"]) == 2
+    with pytest.raises(MessageError):
+        registry.dispatch("k", object())

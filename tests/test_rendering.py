@@ -13,6 +13,7 @@ import pytest
 from supervision import Backoff, ChildSpec, DynamicSupervisor, Ignore, ProcessActor, Supervisor
 from supervision.process.application import application
 from supervision.testing import wait_until
+from supervision.tree.rendering import render
 from tests.conformance.real_actors import Recorder
 
 
@@ -105,3 +106,16 @@ def test_a_terminated_child() -> None:
     tree = Supervisor.start([Recorder], name="shop")
     tree.terminate_child("Recorder")
     assert drawn(tree.render())[1:] == ["└─ Recorder  undefined"]
+
+
+def test_a_name_cannot_command_a_terminal_nor_begin_a_line() -> None:
+    tree = {
+        "name": "a\x1b[2Jb",
+        "strategy": "one_for_one",
+        "state": "running",
+        "children": [{"id": "naïve\nroot\u202e", "state": "running", "pid": None, "restarts": 0}],
+    }
+    assert render(tree, 1).splitlines() == [
+        "a\\x1b[2Jb  supervisor, one_for_one, running, in process 1",
+        "└─ naïve\\nroot\\u202e  running",
+    ]

@@ -82,7 +82,9 @@ def test_a_case_whose_surroundings_cannot_be_had_is_told_as_not_possible_and_not
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(surroundings, "_ROOT", tmp_path / "nothing")
-    case = Case("system", "machines:signatures", ("cpu_limit",), ("cores",), surroundings=Surroundings(cores=0.5))
+    case = Case(
+        "system", "machines:signatures_held_back", ("cpu_limit",), ("cores",), surroundings=Surroundings(cores=0.5)
+    )
     incident = _play(case, Options(smoke=True))
     assert (incident.possible, incident.found) == (False, False)
     assert "no control group with a limit of cpu may be made here" in incident.failed

@@ -37,9 +37,9 @@ def _legion() -> None:
 
 def legion_demo(context: typer.Context) -> int:
     """Watch an agent solve a task, killed in the middle of it; see beamlens legion demo --help."""
-    from beamlens.legion import demo as legions
+    from beamlens.cli import legion_demo as legions
 
-    return int(legions.main(list(context.args)) or 0)
+    return legions.main(list(context.args))
 
 
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> int:

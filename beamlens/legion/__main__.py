@@ -14,5 +14,8 @@ if __name__ == "__main__":
 
         sys.exit(demo.main(sys.argv[2:]))
     else:
-        print("usage: python -m beamlens.legion demo [--provider NAME] [--model NAME] [--no-kill]", file=sys.stderr)
+        print(
+            "usage: python -m beamlens.legion demo [--provider NAME] [--model NAME] [--no-kill] [--json]",
+            file=sys.stderr,
+        )
         sys.exit(2)

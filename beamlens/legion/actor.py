@@ -115,7 +115,7 @@ class AgentActor(ProcessActor):
         raise failure
 
     def _orphaned(self, _: Down) -> None:
-        self.exit(SHUTDOWN)
+        self._end()
 
     def _message(self, message: Message) -> ReplyFuture:
         future = ReplyFuture()

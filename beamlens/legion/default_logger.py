@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import zlib
 from collections.abc import Callable, Iterable, Mapping
@@ -72,7 +73,7 @@ def _log(name: EventName, measurements: Measurements, metadata: Metadata, config
     level = config["level"]
     if name[-1] == "exception":
         level = logging.ERROR
-    elif name[1:] == ("sandbox", "eval", "stop") and not metadata.get("success"):
+    elif _category(name) not in _LINES or (name[1:] == ("sandbox", "eval", "stop") and not metadata.get("success")):
         level = logging.WARNING
     logger.log(level, "%s", line(name, measurements, metadata))
 
@@ -101,7 +102,7 @@ def _message(what: str, measurements: Mapping[str, Any], metadata: Mapping[str, 
     if what == "start":
         message = metadata.get("message")
         text = message if isinstance(message, str) else repr(message)
-        return f'{head} "{text[:_QUOTED]}"'
+        return f"{head} {json.dumps(text[:_QUOTED], ensure_ascii=False)}"
     if what == "stop":
         return f"{head} iterations={metadata.get('iterations')} {_ms(measurements)}"
     return f"{head} {metadata.get('reason')!r} {_ms(measurements)}"

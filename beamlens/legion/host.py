@@ -15,7 +15,7 @@ from beamlens.legion.definition import config_of, find_agent, made
 from beamlens.legion.messages import AgentConfig, CallApplication, StartAgent, StopAgent, Withdraw
 from beamlens.legion.options import merged
 from beamlens.legion.rules import Rule
-from beamlens.legion.store.keeper import Forget, Load, Release
+from beamlens.legion.store.keeper import Drop, Load, Release
 from beamlens.legion.store.store import Claim, Refused, Saved
 from beamlens.legion.text import error_text
 from beamlens.legion.tools.human_tool import HUMAN
@@ -95,17 +95,23 @@ def _give_up(store: Ref, agent_id: str) -> None:
     """Let go of an agent that did not start; of a new one nothing is left."""
     saved = store.ask(Load(agent_id), timeout=_STOP_SECONDS)
     is_new = isinstance(saved, Saved) and saved.body is None and not saved.waiting
-    store.tell(Forget(agent_id) if is_new else Release(agent_id))
+    store.tell(Drop(agent_id) if is_new else Release(agent_id))
 
 
-def dismiss(tree: str, agent_id: str) -> bool:
-    """End an agent and give it up; False where it does not run. A thread of the application."""
+def dismiss(tree: str, agent_id: str, *, forget: bool = False) -> bool:
+    """End an agent and give it up; False where it does not run. A thread of the application.
+
+    Args:
+        tree: names the registry of the tree.
+        agent_id: the agent.
+        forget: whether nothing is kept of it.
+    """
     found = Registry(tree).whereis(f"agent:{agent_id}")
     if found is not None:
         found.stop(block=True, timeout=_STOP_SECONDS)
     store = Parts(tree).find("store")
     if store is not None:
-        store.tell(Release(agent_id))
+        store.tell(Drop(agent_id) if forget else Release(agent_id))
     return found is not None
 
 
@@ -126,7 +132,7 @@ class Host(pykka.ThreadingActor):
         self._offices = offices
         self._handlers: dict[type, Callable[[Any], Any]] = {
             StartAgent: lambda message: hire(offices, message.config),
-            StopAgent: lambda message: dismiss(tree, message.agent_id),
+            StopAgent: lambda message: dismiss(tree, message.agent_id, forget=True),
             CallApplication: self._call,
         }
 

@@ -6,7 +6,10 @@ import threading
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, Final
+
+import pykka
 
 from beamlens.domain.ids import new_trace_id
 from beamlens.errors import ConfigurationError
@@ -16,8 +19,8 @@ from beamlens.legion.host import Offices, dismiss, hire
 from beamlens.legion.messages import AgentConfig
 from beamlens.legion.options import check_known, merged
 from beamlens.legion.results import Cancelled, Result
-from beamlens.legion.store.keeper import LEAVE, Agents, Forget
-from beamlens.legion.store.store import Kept
+from beamlens.legion.store.keeper import LEAVE, Agents, Drop, Forget
+from beamlens.legion.store.store import Claim, Kept
 from beamlens.llm.registry import key_variables
 from supervision import Registry, RequestError, SpecError, StartError, SupervisorRef
 
@@ -69,7 +72,7 @@ class LegionTree(SupervisorRef):
         finally:
             handle.stop()
             if "agent_id" not in options:
-                self["store"].tell(Forget(handle.agent_id))
+                self._drop(handle.agent_id)
 
     def start_agent(
         self, agent: Any, *, agent_id: str | None = None, vault: Mapping[str, Any] | None = None, **options: Any
@@ -139,7 +142,7 @@ class LegionTree(SupervisorRef):
     def recover(self, *, block: bool = True) -> dict[str, Result]:
         """End the turns that a former life of this program, or another program that is gone, left unfinished.
 
-        Agents that others started are left out: who started them starts them again.
+        Agents that others started are left out, and forgotten: who started them starts others.
 
         Args:
             block: whether to wait; else this returns at once with nothing.
@@ -150,11 +153,26 @@ class LegionTree(SupervisorRef):
         if not block:
             threading.Thread(target=self.recover, name="legion-recovery", daemon=True).start()
             return {}
-        found = [kept for kept in self.kept() if kept.status == "running" and kept.parent_id is None]
+        everybody = self.kept()
+        for kept in everybody:
+            self._forget_orphan(kept)
+        found = [kept for kept in everybody if kept.status == "running" and kept.parent_id is None]
         waiting = [kept for kept in found if not self.running(kept.agent_id)]
         with ThreadPoolExecutor(_AT_ONCE, "legion-recovery") as pool:
             results = list(pool.map(self._recover, waiting))
         return {kept.agent_id: result for kept, result in zip(waiting, results, strict=True) if result is not None}
+
+    def _forget_orphan(self, kept: Kept) -> None:
+        """Forget an agent that another one started in a program that is gone."""
+        if kept.parent_id is None or self.running(kept.agent_id):
+            return
+        claim = Claim(agent_id=kept.agent_id, agent=kept.agent, owner=self._offices.owner, seconds=_SECONDS)
+        if self["store"].ask(claim, timeout=_SECONDS) is None:
+            self._drop(kept.agent_id)
+
+    def _drop(self, agent_id: str) -> None:
+        with suppress(pykka.ActorDeadError):  # then a row stays that nobody needs
+            self["store"].tell(Drop(agent_id))
 
     def _recover(self, kept: Kept) -> Result | None:
         handle = self._resumed(kept.agent_id)
@@ -183,7 +201,7 @@ class LegionTree(SupervisorRef):
 
     def stop(self, *, block: bool = True, timeout: float | None = None) -> Any:
         """Stop the tree; its agents are given up, and turns that are on can go on in another one. As a supervisor's."""
-        if "store" in self:
+        with suppress(pykka.ActorDeadError, LookupError):  # it has died, or is about to be started again
             self["store"].tell(LEAVE)
         return super().stop(block=block, timeout=timeout)
 

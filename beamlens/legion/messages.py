@@ -133,7 +133,7 @@ class StartAgent:
 @wire_value
 @dataclass(frozen=True, slots=True)
 class StopAgent:
-    """Have the host stop an agent."""
+    """Have the host stop an agent that another one started, of which nothing is kept then."""
 
     agent_id: str
 

@@ -16,7 +16,7 @@ from beamlens.legion.limits import Meter
 from beamlens.legion.messages import AgentConfig, Message
 from beamlens.legion.rules import Rule, Violation
 from beamlens.legion.state import Conversation
-from beamlens.legion.store.keeper import Accept, Admit, Load, Release, Spend
+from beamlens.legion.store.keeper import Accept, Admit, Drop, Load, Release, Spend
 from beamlens.legion.store.store import Checkpoint, ClaimLost, Lost, Saved
 from beamlens.llm.client import ModelClient
 from beamlens.llm.model import ModelReply, ModelRequest
@@ -113,6 +113,10 @@ class Resources:
 
         Whoever is about to do what cannot be undone waits by `flush` first. Nothing is kept any more once the process
         ends: that a turn is cut off then is no end of the turn.
+
+        Raises:
+            ClaimLost: another program has the agent.
+            Exception: what was saved before could not be kept, nor now.
         """
         if self.ending:
             return
@@ -130,7 +134,20 @@ class Resources:
         )
         self._written = messages
         with self._lock:
+            self._collect()
             self._saving.append((checkpoint, self._begin_ask(checkpoint)))
+
+    def _collect(self) -> None:
+        """Forget what is kept by now, and hear of what was refused, without waiting for the rest."""
+        while self._saving and self._saving[0][1].wait(0):
+            try:
+                _owned(self._saving[0][1].get(timeout=0))
+            except ClaimLost:
+                raise
+            except Exception:
+                return self.flush()
+            del self._saving[0]
+        return None
 
     def flush(self) -> None:
         """Wait until all that was saved is kept. Any thread.
@@ -173,10 +190,11 @@ class Resources:
             store.tell(Accept(self._config.agent_id, message.call_id, self._codec.encode(message)))
 
     def give_up(self) -> None:
-        """Let others have the agent. Any thread; does not wait."""
-        store = self._parts.find("store")
+        """Let others have the agent; one that another started is forgotten. Any thread; does not wait."""
+        self.ending = True
+        store, config = self._parts.find("store"), self._config
         if store is not None:
-            store.tell(Release(self._config.agent_id))
+            store.tell(Release(config.agent_id) if config.parent_id is None else Drop(config.agent_id))
 
     def _admit(self, rules: tuple[Rule, ...], asked: str) -> tuple[Violation, ...]:
         return tuple(self._ask(Admit(self._config.agent_id, rules, asked)))

@@ -118,6 +118,7 @@ class Hub:
         self._new: dict[Link, float] = {}
         self._path = path
         self._listening = directory.listen_at(path)
+        self._file = os.lstat(path)
         self._wires = Wires(self._heard, self._ended, self._listening, self._admit)
         self._thread = threading.Thread(target=self._run, name="beamlens-nodes", daemon=True)
 
@@ -143,11 +144,25 @@ class Hub:
         names = ", ".join([self._own.name, *(node.name for node in found)])
         raise SkillError("refused", f"there is no node {name!r:.80}; there are: {names}")
 
+    def renew(self) -> bool:
+        """Make the socket look used, for those who clean up; tell whether others still find it."""
+        if not self._is_found():
+            return False
+        os.utime(self._path)
+        return True
+
+    def _is_found(self) -> bool:
+        try:
+            return os.path.samestat(os.lstat(self._path), self._file)
+        except OSError:
+            return False
+
     def close(self) -> None:
         """Listen no more, end all links. Not the reading thread; in a forked copy nothing."""
         if self._own.pid != os.getpid():
             return
-        self._path.unlink(missing_ok=True)
+        if self._is_found():
+            self._path.unlink(missing_ok=True)
         self._wires.stop()
         if self._thread.ident is None:
             self._wires.run()  # it was never begun, and ends at once

@@ -95,9 +95,17 @@ class Lease:
         if self._descriptor is None:
             return
         # In this order: who waited for the lock finds that its file is gone, and begins with a new one.
-        self._path.unlink(missing_ok=True)
+        if self._is_at_its_path(self._descriptor):
+            self._path.unlink(missing_ok=True)
         os.close(self._descriptor)
         self._descriptor = None
+
+    def renew(self) -> bool:
+        """Make the file look used, for those who clean up; tell whether it is still what others would lock."""
+        if self._descriptor is None:
+            return False
+        os.utime(self._descriptor)
+        return self._is_at_its_path(self._descriptor)
 
     def _is_at_its_path(self, descriptor: int) -> bool:
         """Tell whether this is the file that others will lock: who had the lock before may have removed it."""

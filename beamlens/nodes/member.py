@@ -7,7 +7,7 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,7 +25,7 @@ from beamlens.nodes.lease import Lease, MeetingPlace
 from beamlens.nodes.link import Link, LinkLost
 from beamlens.nodes.messages import Ask, Hello, Refused, Told, Trouble, Welcome
 from beamlens.nodes.questions import ESCALATION
-from beamlens.nodes.seat import Seat
+from beamlens.nodes.seat import Question, Seat
 from beamlens.nodes.wires import Wires
 from beamlens.parts import Parts
 from beamlens.probe.messages import Call, Failed
@@ -41,6 +41,7 @@ _REST: Final = 1.0  # the same, after something went wrong
 _TURNED_AWAY: Final = 5.0  # the same, after the elected one refused
 _GREETING: Final = 3.0  # seconds that the elected one has to answer a newcomer
 _END: Final = 3.0
+_RENEWAL: Final = 30.0  # seconds between two looks at whether the group's files are there; cleaners want hours
 _AT_ONCE: Final = 16  # questions of other processes
 
 
@@ -60,7 +61,7 @@ class Member(pykka.ThreadingActor):
         self,
         tree: str,
         seat: Seat,
-        questions: Mapping[str, Callable[[Any], Any]],
+        questions: Mapping[str, Question],
         parts: Sequence[ChildSpec],
         version: str,
         directory: Path | None = None,
@@ -91,6 +92,7 @@ class Member(pykka.ThreadingActor):
     def on_stop(self) -> None:
         """Give the place up."""
         self._end()
+        self._seat.end()
 
     def on_failure(self, *_: Any) -> None:
         """Give the place up; the next member looks for one anew."""
@@ -152,10 +154,19 @@ class Member(pykka.ThreadingActor):
             self._start_parts(lens)
             self._seat.lead(hub)
             events.told("elected", self._seat.own.name, self._seat.own.pid)
-            self._stopping.wait()
+            self._stay(lens, hub)
         finally:
             self._seat.leave()
             hub.close()
+
+    def _stay(self, lens: Lens, hub: Hub) -> None:
+        """Remain elected until this part stops, or somebody removes the files that keep others from being it, too."""
+        while not self._stopping.wait(_RENEWAL):
+            if not (self._lease.renew() and hub.renew()):
+                self._say(f"{self._place.lock} or {self._place.socket} was removed; the group elects anew")
+                self._seat.leave()
+                self._end_parts(lens)
+                return
 
     def _start_parts(self, lens: Lens) -> None:
         try:
@@ -191,9 +202,9 @@ class Member(pykka.ThreadingActor):
         else:
             threading.Thread(target=self._answer, args=(link, ask, question), daemon=True, name="beamlens-ask").start()
 
-    def _answer(self, link: Link, ask: Ask, question: Callable[[Any], Any]) -> None:
+    def _answer(self, link: Link, ask: Ask, question: Question) -> None:
         try:
-            self._tell(link, ask.number, question(ask.value))
+            self._tell(link, ask.number, question(ask.value, None))
         finally:
             self._answering.release()
 

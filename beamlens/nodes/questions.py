@@ -22,53 +22,54 @@ __all__ = ["ESCALATION", "questions"]
 ESCALATION: Final = ("beamlens", "anomaly", "detector", "escalation")
 
 
-def _run(lens: Lens, asked: Any) -> Any:
-    return lens.follower(replace(asked, caller=None)).wait()
+def _run(lens: Lens, asked: Any, seconds: float | None) -> Any:
+    return lens.follower(replace(asked, caller=None)).wait(seconds)
 
 
-def _invoke(lens: Lens, given: Any) -> Any:
+def _invoke(lens: Lens, given: Any, seconds: float | None) -> Any:
     operator, asked = given
-    return lens.operator(operator).follower(replace(asked, notify=None)).wait()
+    return lens.operator(operator).follower(replace(asked, notify=None)).wait(seconds)
 
 
-def _await(lens: Lens, given: Any) -> Any:
+def _await(lens: Lens, given: Any, seconds: float | None) -> Any:
     operator, run_id = given
     if operator is not None:
-        return lens.operator(operator).await_(run_id)
-    answer = lens.coordinator.ask(Await(run_id))
+        return lens.operator(operator).await_(run_id, timeout=seconds)
+    answer = lens.coordinator.ask(Await(run_id), timeout=seconds)
     return answer if isinstance(answer, Outcome) else None
 
 
-def _message(lens: Lens, given: Any) -> Any:
-    operator, text, seconds = given
-    return lens.operator(operator).message(text, timeout=seconds)
+def _message(lens: Lens, given: Any, _: float | None) -> Any:
+    operator, text, patience = given
+    return lens.operator(operator).message(text, timeout=patience)
 
 
-def _cancel(lens: Lens, given: Any) -> Any:
+def _cancel(lens: Lens, given: Any, _: float | None) -> Any:
     operator, run_id = given
     return (lens if operator is None else lens.operator(operator)).cancel(run_id)
 
 
-def _escalated(_lens: Lens, anomalies: Any) -> None:
+def _escalated(_lens: Lens, anomalies: Any, _: float | None) -> None:
     telemetry.emit(ESCALATION, {"anomaly_count": len(anomalies)}, {"anomalies": anomalies})
 
 
-_QUESTIONS: Final[Mapping[str, Callable[[Lens, Any], Any]]] = {
+_QUESTIONS: Final[Mapping[str, Callable[[Lens, Any, float | None], Any]]] = {
     "run": _run,
     "invoke": _invoke,
     "await": _await,
     "message": _message,
     "cancel": _cancel,
-    "status": lambda lens, _: lens.status(),
-    "operators": lambda lens, _: lens.list_operators(),
-    "operator_status": lambda lens, name: lens.operator_status(name),
-    "nodes": lambda lens, _: lens.nodes(),
+    "status": lambda lens, _, __: lens.status(),
+    "operators": lambda lens, _, __: lens.list_operators(),
+    "operator_status": lambda lens, name, _: lens.operator_status(name),
+    "nodes": lambda lens, _, __: lens.nodes(),
+    "usage": lambda lens, _, __: lens.usage(),
     "escalated": _escalated,
 }
 
 
-def questions(tree: str) -> dict[str, Callable[[Any], Any]]:
-    """Return the questions by name, as functions of what a question carries. They may block, and never raise.
+def questions(tree: str) -> dict[str, Callable[[Any, float | None], Any]]:
+    """Return the questions by name, as functions of its value and of the seconds it may take; they never raise.
 
     Args:
         tree: names the registry of this process' tree.
@@ -76,12 +77,12 @@ def questions(tree: str) -> dict[str, Callable[[Any], Any]]:
     return {name: partial(_answered, tree, question) for name, question in _QUESTIONS.items()}
 
 
-def _answered(tree: str, question: Callable[[Lens, Any], Any], value: Any) -> Any:
+def _answered(tree: str, question: Callable[[Lens, Any, float | None], Any], value: Any, seconds: float | None) -> Any:
     lens = find_lens(tree)
     if lens is None:
         return Trouble("unavailable", "the tree is just starting or ending")
     try:
-        return question(lens.here(), value)
+        return question(lens.here(), value, seconds)
     except pykka.Timeout as error:
         return Trouble("timeout", str(error))
     except (pykka.ActorDeadError, SupervisionError, KeyError) as error:

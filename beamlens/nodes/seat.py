@@ -9,21 +9,32 @@ from typing import Any, Final, Literal
 
 import pykka
 
-from beamlens import errors
-from beamlens.errors import BeamlensError, SkillError
+from beamlens.errors import (
+    BeamlensError,
+    ConfigurationError,
+    DeadlineExceeded,
+    ModelFailed,
+    RunCancelled,
+    SkillError,
+    UnknownOperator,
+)
 from beamlens.nodes.hub import Hub, Node
 from beamlens.nodes.link import Link, LinkLost
 from beamlens.nodes.messages import Trouble
 from beamlens.probe.messages import NodeInfo
 
-__all__ = ["Place", "Seat"]
+__all__ = ["Place", "Question", "Seat"]
 
 Place = Literal["seeking", "elected", "joined"]
+Question = Callable[[Any, float | None], Any]
 
 _PATIENCE: Final = 15.0  # seconds to wait for a place, while another is being elected
 _AGAIN: Final = 0.05
 _SLOWEST: Final = 2.0
 _LOSSES: Final = 3  # elected processes that may die of one question
+_RAISED: Final[Mapping[str, type[BeamlensError]]] = {
+    kind.__name__: kind for kind in (ConfigurationError, DeadlineExceeded, ModelFailed, RunCancelled, UnknownOperator)
+}
 
 
 class Seat:
@@ -32,11 +43,13 @@ class Seat:
     Args:
         group: its name.
         own: this process.
-        questions: what may be asked of the elected one, by name: functions of what the question carries.
+        questions: what may be asked of the elected one, by name: functions of what the question carries, and of the
+            seconds that it may take.
     """
 
-    def __init__(self, group: str, own: NodeInfo, questions: Mapping[str, Callable[[Any], Any]]) -> None:
+    def __init__(self, group: str, own: NodeInfo, questions: Mapping[str, Question]) -> None:
         self.group = group
+        self._ended = False
         self._own = own
         self._questions = questions
         self._changed = threading.Condition()
@@ -59,9 +72,13 @@ class Seat:
         """Say that this process has no place now."""
         self._change(None, None)
 
-    def _change(self, hub: Hub | None, link: Link | None) -> None:
+    def end(self) -> None:
+        """Say that this process looks for no place any more: nobody is to wait for one."""
+        self._change(None, None, ended=True)
+
+    def _change(self, hub: Hub | None, link: Link | None, *, ended: bool = False) -> None:
         with self._changed:
-            self._hub, self._link = hub, link
+            self._hub, self._link, self._ended = hub, link, ended
             self._changed.notify_all()
 
     # -- what the other parts ask ---------------------------------------------------------------
@@ -99,7 +116,8 @@ class Seat:
     def wait_for_place(self, seconds: float = _PATIENCE) -> bool:
         """Wait until this process has a place; tell whether it has."""
         with self._changed:
-            return self._changed.wait_for(lambda: self._hub is not None or self._link is not None, seconds)
+            self._changed.wait_for(lambda: self._ended or self.place != "seeking", seconds)
+            return self.place != "seeking"
 
     # -- questions to the elected one -----------------------------------------------------------
 
@@ -125,7 +143,7 @@ class Seat:
             elif not (isinstance(answer, Trouble) and answer.kind == "unavailable"):
                 return _checked(answer)
             # It may be the question that is deadly: not every process of the group is to die of it.
-            if losses >= _LOSSES or left == 0.0 or time.monotonic() - idle_since >= _PATIENCE:
+            if self._ended or losses >= _LOSSES or left == 0.0 or time.monotonic() - idle_since >= _PATIENCE:
                 raise BeamlensError(f"{question} was not answered by the elected process: {_text_of(answer)}")
             time.sleep(_AGAIN)
 
@@ -134,7 +152,7 @@ class Seat:
             return Trouble("unavailable", f"no process of the group {self.group!r} is elected; try again")
         link = self._link
         if link is None:
-            return self._questions[question](value)
+            return self._questions[question](value, seconds)
         try:
             return link.ask(question, value, seconds, patience=_SLOWEST).get()
         except LinkLost as error:
@@ -150,6 +168,4 @@ def _checked(answer: Any) -> Any:
         return answer
     if answer.kind == "timeout":
         raise pykka.Timeout(answer.text)
-    kind = getattr(errors, answer.kind, None)
-    plain = isinstance(kind, type) and issubclass(kind, BeamlensError) and kind.__init__ is Exception.__init__
-    raise (kind if plain and kind is not None else BeamlensError)(answer.text)
+    raise _RAISED.get(answer.kind, BeamlensError)(answer.text)

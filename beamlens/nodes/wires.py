@@ -100,7 +100,11 @@ class Wires:
             logger.warning("a node cannot be taken in: %s", error)
             self._selector.select(_PAUSE)  # it would be tried again at once, and fail as before
             return
-        link = self._admit(connection) if self._admit is not None else None
+        link = None
+        try:
+            link = self._admit(connection) if self._admit is not None else None
+        except Exception:
+            logger.exception("a connection could not be taken in")
         if link is None:
             connection.close()
         else:

@@ -2,7 +2,7 @@
 
 `python -m benchmarks.cases.host MODULE:FUNCTION [JSON]` prints its port; then it answers lines of JSON: `investigate`
 gives an outcome as plain data. All skills work that need no configuration, and `http`. The JSON may hold `surroundings`
-to go into, and `options` of skills by their names.
+to go into, and `options` of skills by their names, which work as well.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def main() -> None:
     options = given.get("options", {})
     operators = [
         {"skill": name, "skill_options": options[name]} if name in options else name
-        for name in sorted({*default_names(), "http", "sql"})
+        for name in sorted({*default_names(), "http", "sql", *options})
     ]
     library = importlib.import_module(module)
     lens = Beamlens.start(operators=operators, provider="rules", transcripts=False, control=False)

@@ -19,7 +19,8 @@ from benchmarks.cases.surroundings import directory_given
 __all__ = [
     "cache_larger_than_container",
     "cache_that_fits",
-    "signatures",
+    "signatures_held_back",
+    "signatures_with_room",
     "spool_never_emptied",
     "spool_that_rotates",
 ]
@@ -38,9 +39,17 @@ def _answer(request: Request, value: Any = None) -> Response:
 # -- the processor ---------------------------------------------------------------------------------------
 
 
-def signatures() -> Starlette:
-    """Sign each answer, which takes a few milliseconds; in how large a container is up to the surroundings."""
+def signatures_held_back() -> Starlette:
+    """Sign each answer, which takes a few milliseconds, in a container that is too small for it."""
+    return _signing()
 
+
+def signatures_with_room() -> Starlette:
+    """Do the same in one that is large enough."""
+    return _signing()
+
+
+def _signing() -> Starlette:
     async def show(request: Request) -> Response:
         number = str(request.path_params["number"]).encode()
         signed = await run_in_threadpool(hashlib.pbkdf2_hmac, "sha256", number, b"shop", 20_000)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -25,7 +26,7 @@ class Case:
         brewing: seconds under load before the first look.
         routes: what is asked for, one after the other; `{}` is the number of the request.
         surroundings: what the program is put into.
-        options: of skills, by their names.
+        options: of skills, by their names; a skill that has some works as well.
     """
 
     skill: str
@@ -51,6 +52,7 @@ class Case:
 
 _LEARN_SOON: Final = {"anomaly": {"interval": 0.5, "learning_seconds": 40.0, "directory": False}}
 """Two hours are usual."""
+_FROM_OUTSIDE: Final = {"asyncio": {"dump_signal": int(signal.SIGUSR2)}, "loop_blocks": {}}
 
 CASES: Final = (
     Case("vm", "waiting:never_ending_threads", ("thread_leak",), ("cases/waiting.py", "_track")),
@@ -129,7 +131,14 @@ CASES: Final = (
     Case("sup", "trees:busy_process_pool"),
     Case("sup", "trees:workers_that_take_turns"),
     Case("sup", "trees:commands_waited_for"),
-    Case("system", "machines:signatures", ("cpu_limit",), ("0.5 cores",), 50, surroundings=Surroundings(cores=0.5)),
+    Case(
+        "system",
+        "machines:signatures_held_back",
+        ("cpu_limit",),
+        ("0.5 cores",),
+        50,
+        surroundings=Surroundings(cores=0.5),
+    ),
     Case(
         "system",
         "machines:cache_larger_than_container",
@@ -144,7 +153,7 @@ CASES: Final = (
         ("shop-spool-",),
         surroundings=Surroundings(disk_mb=128),
     ),
-    Case("system", "machines:signatures", rate=20, surroundings=Surroundings(cores=1.5)),
+    Case("system", "machines:signatures_with_room", rate=20, surroundings=Surroundings(cores=1.5)),
     Case("system", "machines:cache_that_fits", surroundings=Surroundings(memory_mb=700)),
     Case("system", "machines:spool_that_rotates", surroundings=Surroundings(disk_mb=128)),
     Case("changes", "settings:debugging_left_on", ("config_change",), ("shop.checkout",), brewing=22),
@@ -163,4 +172,22 @@ CASES: Final = (
     Case("anomaly", "usual:importer_falls_silent", ("unusual_value",), ("logger.",), 50, 66, options=_LEARN_SOON),
     Case("anomaly", "usual:noisy_and_stationary", rate=50, brewing=45, options=_LEARN_SOON),
     Case("anomaly", "usual:slow_tide", rate=50, brewing=45, options=_LEARN_SOON),
+    Case(
+        "loop_blocks",
+        "native:expression_explodes",
+        ("loop_blocked", "gil_contention"),
+        ("_is_postcode", "cases/native.py"),
+        50,
+        options=_FROM_OUTSIDE,
+    ),
+    Case(
+        "loop_blocks",
+        "native:large_list_sorted",
+        ("loop_blocked", "gil_contention"),
+        ("_ranked", "cases/native.py"),
+        50,
+        options=_FROM_OUTSIDE,
+    ),
+    Case("loop_blocks", "native:expressions_match", rate=50, options=_FROM_OUTSIDE),
+    Case("loop_blocks", "native:small_lists_sorted", rate=50, options=_FROM_OUTSIDE),
 )

@@ -263,7 +263,8 @@ def _check_dynamic(flags: SupervisorFlags) -> None:
 
 def _check_max_children(value: int | None) -> None:
     if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
-        raise SpecError(("supervisor_data", ("invalid_max_children", value)))
+        text = f"max_children is {value!r}; a number from 0 up, or None for no limit, is expected"
+        raise SpecError(("supervisor_data", ("invalid_max_children", value)), text)
 
 
 def _template(given: tuple[object, ...]) -> ChildSpec:

@@ -8,7 +8,7 @@ import sys
 from typing import Any
 
 from supervision import telemetry
-from supervision.errors import SpecError
+from supervision.errors import MessageError, SpecError
 from supervision.process.classes import main_name
 from supervision.process.envelopes import outer
 from supervision.process.frames import frame
@@ -52,7 +52,7 @@ class Orders:
             "urn": urn,
             "name": name if isinstance(name, str | int) else None,
             # Packed by themselves: they may hold values that only the class' module makes known.
-            "given": codec.encode([list(args), dict(kwargs)]),
+            "given": _packed(codec, args, kwargs),
             "environment": _environment(actor_class, args, kwargs),
         }
         self._surroundings: tuple[list[str], frozenset[tuple[str, ...]], int] = ([], frozenset(), -1)
@@ -81,6 +81,14 @@ class Orders:
             told = {"sys_path": path, "interests": [list(name) for name in interests], "log_level": level}
             self._body = self._codec.encode({**self._content, **told})
         return frame(outer(self._codec).encode([PROMOTE, incarnation, self._body]))
+
+
+def _packed(codec: Codec, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:
+    try:
+        return codec.encode([list(args), dict(kwargs)])
+    except MessageError as error:
+        path = error.path.replace("message[0]", "args", 1).replace("message[1]", "kwargs", 1)
+        raise MessageError(path.replace("message", "the arguments", 1), error.problem) from error
 
 
 def _environment(actor_class: type[Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, str]:

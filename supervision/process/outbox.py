@@ -24,7 +24,7 @@ __all__ = ["Outbox"]
 _STREAM_SECONDS: Final = 200e-6  # tells that follow each other this quickly are a stream
 _FLUSH_SECONDS: Final = 500e-6
 _FEW: Final = 2  # tells between two flushes: so few gain nothing by waiting
-_GATHERED: Final = 256  # tells; more in one write save nothing more
+_GATHERED: Final = 512  # tells; more in one write save nothing more
 _WRITE_BYTES: Final = 1 << 20
 _DONTWAIT: Final = socket.MSG_DONTWAIT
 _monotonic: Final = time.monotonic
@@ -113,9 +113,9 @@ class Outbox:
             before, self._last_write = self._last_write, _monotonic()
             self._came = True
             if not self._streaming and self._last_write - before < _STREAM_SECONDS:
+                self._loop.call_soon(self._flush_later)  # first: nothing is gathered that nobody would flush
                 self._streaming = True
                 self._make_room()
-                self._loop.call_soon(self._flush_later)
         return True
 
     def _flush_later(self) -> None:
@@ -125,11 +125,11 @@ class Outbox:
         with self._lock:
             if self._closed:
                 return
-            self._streaming = self._came or len(self._told) > _FEW
+            goes_on = self._streaming = self._came or len(self._told) > _FEW
             self._came = False
             self._make_room()  # before the flush: what is told after it sees that there is none
             self._flush()
-        if self._streaming:
+        if goes_on:
             self._flush_later()
 
     def write_on(self) -> None:
@@ -152,13 +152,15 @@ class Outbox:
     def _flush(self) -> None:
         """Write what was told."""
         messages = self._told[:]
-        if messages:
-            del self._told[: len(messages)]
-            self._last_write = _monotonic()
-            if self._rest:
-                self._write_rest()  # the loop does too, but a busy program may not let it
-            self._put(self._runs.frames(messages))
-            self._make_room()
+        if not messages:
+            return
+        frames = self._runs.frames(messages)
+        self._last_write = _monotonic()
+        if self._rest:
+            self._write_rest()  # the loop does too, but a busy program may not let it
+        del self._told[: len(messages)]  # as late as may be: what is interrupted from here on is not sent again
+        self._put(frames)
+        self._make_room()
 
     def _make_room(self) -> None:
         # What is gathered is not counted, so that there must be room for the most that it can be.

@@ -122,7 +122,8 @@ class CallRunner(LocalRunner):
         elif isinstance(ref, pykka.ActorRef):
             post(self._adopt, ref, info)
         else:
-            post(self._failed, result, None)
+            text = f"{self._function!r} returned {result!r}; it must return a ref, (ref, info) or IGNORE"
+            post(self._failed, result, TypeError(text))
 
     def _watch(self) -> None:
         self.ref.actor_stopped.wait()

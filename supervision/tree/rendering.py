@@ -50,7 +50,12 @@ def render(tree: dict[str, Any], own_pid: int) -> str:
     """
     lines = [f"{tree['name']}  supervisor, {tree['strategy']}, {tree['state']}, in process {own_pid}"]
     _draw(tree["children"], "", own_pid, lines)
-    return "\n".join(lines)
+    return "\n".join(map(_printable, lines))
+
+
+def _printable(line: str) -> str:
+    """Return a line of which no name can move a terminal's cursor, or begin another line: root may look at it."""
+    return line if line.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
 
 
 def _draw(children: list[dict[str, Any]], indent: str, own_pid: int, lines: list[str]) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import itertools
 import os
 import signal
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from supervision import NOPROC, Down, Exit, crash, demonitor, link, monitor, shutdown
+from supervision import NOPROC, Down, Exit, Supervisor, crash, demonitor, link, monitor, shutdown
 from supervision.exits import NORMAL
 from supervision.process import application
 from supervision.testing import wait_until
@@ -203,3 +204,22 @@ def test_stop_of_a_linked_actor_still_runs_on_stop(start: Starter, recorder: Any
     two.tell(("raise", "x"))
     assert wait_heard(recorder, 1) == ["on_stop"]
     assert NORMAL.is_normal
+
+
+@pytest.mark.parametrize("thing", [None, "actor", 5], ids=repr)
+def test_what_is_no_ref_is_refused_with_a_sentence(subject: Any, thing: Any) -> None:
+    calls: list[Callable[[], object]] = [
+        lambda: monitor(thing, print),
+        lambda: link(thing, subject),
+        lambda: link(subject, thing),
+    ]
+    for call in calls:
+        with pytest.raises(TypeError, match="is no ref of a process' actor"):
+            call()
+
+
+def test_a_supervisor_is_waited_for_and_not_monitored() -> None:
+    tree = Supervisor.start([])
+    with pytest.raises(TypeError, match="ask wait"):
+        monitor(tree, print)  # type: ignore[arg-type]
+    assert tree.stop()

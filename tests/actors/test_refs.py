@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import signal
 from typing import Any
@@ -118,3 +119,14 @@ def test_actor_stopped_tells_whether_it_is_gone(subject: Any) -> None:
     assert not subject.actor_stopped.is_set()
     subject.stop()
     assert subject.actor_stopped.is_set()
+
+
+def test_a_copy_of_a_ref_is_that_ref(subject: Any) -> None:
+    """So that what holds refs can be copied: dataclasses.asdict does that."""
+    assert copy.copy(subject) is subject
+    assert copy.deepcopy({"ref": [subject]})["ref"][0] is subject
+
+
+def test_a_ref_is_not_pickled_and_says_how_it_travels(subject: Any) -> None:
+    with pytest.raises(TypeError, match="it can be sent in messages"):
+        subject.__reduce_ex__(4)

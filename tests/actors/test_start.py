@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 import pykka
@@ -142,6 +143,18 @@ def test_an_argument_that_cannot_travel_is_refused_at_once(value: object) -> Non
     with pytest.raises(MessageError):
         Subject.start(kept=value)
     assert living() == []
+
+
+def test_the_refusal_names_the_argument() -> None:
+    calls: dict[str, Callable[[], object]] = {
+        "args[1]": lambda: Subject.start(1, {2}),
+        "args[1][0]['a']": lambda: Subject.start(1, [{"a": {2}}]),
+        "kwargs['name']": lambda: Subject.start(name={2}),
+    }
+    for path, start in calls.items():
+        with pytest.raises(MessageError) as refused:
+            start()
+        assert refused.value.path == path
 
 
 def test_too_many_and_unknown_arguments_are_an_error_of_start() -> None:

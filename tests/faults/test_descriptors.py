@@ -59,14 +59,24 @@ def test_without_the_closing_at_exec_it_would_have_more(monkeypatch: pytest.Monk
 
 
 def test_a_sibling_does_not_hold_a_dead_childs_socket() -> None:
-    """Each of thirty sockets has one holder in the application and one child."""
-    with own_runtime(spares=0), tree_of(*(ChildSpec(id=n, start=(Subject, (), {})) for n in range(10))) as tree:
-        sockets = [
+    """Each of ten sockets has one holder in the application and one child."""
+    with own_runtime(spares=0):
+        sockets = _sockets_of_ten()
+    assert all(len(found) == 1 for found in sockets)
+    assert len(set.union(*sockets)) == 10
+
+
+def test_did_the_fork_server_keep_them_siblings_would_hold_them() -> None:
+    with own_runtime(spares=0, preload=("tests.faults.sabotage.no_check", "tests.faults.sabotage.keeps_sockets")):
+        assert max(len(found) for found in _sockets_of_ten()) > 1
+
+
+def _sockets_of_ten() -> list[set[str]]:
+    with tree_of(*(ChildSpec(id=n, start=(Subject, (), {})) for n in range(10))) as tree:
+        return [
             {target for target in tree[n].ask(("descriptors",), timeout=10).values() if target.startswith("socket")}
             for n in range(10)
         ]
-        assert all(len(found) == 1 for found in sockets)
-        assert len(set.union(*sockets)) == 10
 
 
 def _restart(tree: Any, times: int) -> None:
@@ -285,10 +295,18 @@ sys.stdout.write("once ")
 refs = [Subject.start() for _ in range(3)]
 for ref in refs: ref.stop()
 """
-    with Program(source) as program:
+    with Program(source, PYTHONUNBUFFERED="") as program:
         program.process.wait(20)
         assert program.process.stdout is not None
         assert program.process.stdout.read() == b"once "
+
+
+def test_were_the_application_itself_forked_it_would_appear_twice() -> None:
+    source = 'sys.stdout.write("once ")\nif os.fork() == 0: sys.exit()\nos.wait()'
+    with Program(source, PYTHONUNBUFFERED="") as program:
+        program.process.wait(20)
+        assert program.process.stdout is not None
+        assert program.process.stdout.read() == b"once once "
 
 
 def test_a_child_that_prints_into_a_full_pipe_stops_alone() -> None:

@@ -71,16 +71,18 @@ hear()
         wait_until(lambda: not program.left(), timeout=1.5)
 
 
-def test_a_child_that_binds_its_life_too_late_sees_that_the_application_is_gone() -> None:
-    source = """
-configure(spares=3, preload=("tests.faults.sabotage.slow_arming",))
+_LATE = """
+configure(spares=3, preload=tuple(sys.argv[1:]))
 app = application.application()
 app.loop.call_soon(app.launcher.reserve, 0)
 wait_until(lambda: len(app._ask_loop(lambda: list(app.launcher._unready))) == 3)
 say(app._ask_loop(app.launcher.pids))
 hear()
 """
-    with Program(source) as program:
+
+
+def test_a_child_that_binds_its_life_too_late_sees_that_the_application_is_gone() -> None:
+    with Program(_LATE, "tests.faults.sabotage.slow_arming") as program:
         pids = program.hear()
         assert len(pids) == 4
         program.kill()

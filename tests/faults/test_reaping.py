@@ -48,6 +48,25 @@ def test_exit_codes_of_an_actors_own_subprocesses_are_right() -> None:
     assert ref.stop()
 
 
+def test_were_sigchld_ignored_in_actors_they_would_be_lost() -> None:
+    """As they inherit it, from a program that ignores it."""
+    with own_runtime(spares=0, preload=("tests.faults.sabotage.ignores_children",)):
+        assert Subject.start().ask(("run", 77), timeout=20) != 77
+
+
+def test_were_everything_reaped_here_foreign_exit_codes_would_be_lost() -> None:
+    source = """
+def reap():
+    while True:
+        try: os.waitpid(-1, 0)
+        except ChildProcessError: time.sleep(0.001)
+threading.Thread(target=reap, daemon=True).start()
+say([subprocess.run(["sh", "-c", "sleep 0.05; exit 7"]).returncode for _ in range(10)])
+"""
+    with Program(source) as program:
+        assert program.hear() != [7] * 10
+
+
 def test_an_application_that_reaps_everything_takes_nothing_from_us() -> None:
     """`waitpid(-1)` in a loop, as some programs do: our deaths are told right all the same."""
     source = """

@@ -82,6 +82,18 @@ def test_spares_that_die_are_replaced() -> None:
         assert all(map(alive, after))
 
 
+def test_without_the_refill_they_would_not_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    with own_runtime(spares=2):
+        assert Subject.start().stop()
+        before = _two_spares()
+        monkeypatch.setattr(zygote_launcher.ZygoteLauncher, "_refill_later", lambda self: None)
+        for pid in before:
+            os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: spare_pids() == [])
+        with pytest.raises(TimeoutError):
+            wait_until(spare_pids, timeout=0.3)
+
+
 def test_the_zygote_killed_during_starts_loses_none_of_them() -> None:
     """Killed ten times while thirty children are being started: each start ends with a living child."""
     with own_runtime(spares=0):
@@ -206,6 +218,14 @@ def test_the_zygote_ignores_what_a_terminal_sends() -> None:
             os.kill(pid, number)
         assert Subject.start().stop()
         assert zygote_pid() == pid
+
+
+def test_did_it_hear_them_it_would_be_gone() -> None:
+    with own_runtime(spares=0, preload=("tests.faults.sabotage.hears_interrupts",)):
+        assert Subject.start().stop()
+        pid = zygote_pid()
+        os.kill(pid, signal.SIGINT)
+        wait_until(lambda: zygote_pid() != pid)
 
 
 def test_it_has_one_thread_no_extra_descriptor_and_no_secret_in_its_arguments() -> None:

@@ -15,7 +15,7 @@ from beamlens.legion.store.sqlite import SqliteStore
 from beamlens.legion.store.store import Checkpoint, Claim, Lost, Saved, Store
 from supervision import Registry, send_after, wire_value
 
-__all__ = ["LEAVE", "Accept", "Admit", "Agents", "Forget", "Load", "Release", "Spend", "StoreKeeper"]
+__all__ = ["LEAVE", "Accept", "Admit", "Agents", "Drop", "Forget", "Load", "Release", "Spend", "StoreKeeper"]
 
 _REGISTER: Final = "register"
 _RENEW: Final = "renew"
@@ -83,7 +83,15 @@ class Forget:
     agent_id: str
 
 
-_TOLD: Final = (Accept, Release, Spend)  # nobody waits for an answer, and an error would end the keeper
+@wire_value
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """Do as `Forget`, told and not asked."""
+
+    agent_id: str
+
+
+_TOLD: Final = (Accept, Release, Spend, Drop)  # nobody waits for an answer, and an error would end the keeper
 
 
 class StoreKeeper(pykka.ThreadingActor):
@@ -176,4 +184,5 @@ def _handlers(store: Store, owner: str) -> dict[type, Callable[[Any], Any]]:
         Spend: lambda message: store.spend(message.agent_id, message.tokens, message.money),
         Agents: lambda _: store.agents(),
         Forget: lambda message: store.forget(message.agent_id),
+        Drop: lambda message: store.forget(message.agent_id),
     }

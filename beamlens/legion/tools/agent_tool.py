@@ -162,7 +162,8 @@ def _start(here: Office, address: str) -> tuple[str, Ref]:
     try:
         return agent_id, here.ask_host(StartAgent(config), _START_SECONDS)
     except (StartError, RequestError, SupervisionError, TimeoutError) as error:
-        raise ToolError(f"the agent could not be started: {error}") from error
+        why = str(error).partition("\n")[0]  # what follows is a traceback, for people
+        raise ToolError(f"the agent could not be started: {why}") from error
 
 
 def _wait(here: Office, ref: Ref, message: Message, future: ReplyFuture | None = None) -> Result:

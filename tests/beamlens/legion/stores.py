@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from beamlens.legion import Policy, Rule
-from beamlens.legion.store.store import Checkpoint, Claim, Refused
+from beamlens.legion.store.store import Checkpoint, Claim, Lost, Refused
 
 DAY = 24 * 3600.0
 
@@ -72,6 +72,19 @@ class StoreContract:
         assert store.claim(claim(owner="other")) is not None
         store.release("a", "me")
         assert store.claim(claim(owner="other")) is None
+
+    def test_who_has_lost_an_agent_saves_nothing_over_the_new_owner(self, store: Any, clock: Clock) -> None:
+        store.claim(claim())
+        mine = Checkpoint(agent_id="a", status="running", body=b"mine", messages=(b"m0",), owner="me")
+        assert store.save(mine) is None
+        clock.now += 11
+        assert store.claim(claim(owner="other")) is None
+        assert store.save(mine) == Lost("a", "other")
+        assert store.save(Checkpoint(agent_id="a", status="idle", body=b"theirs", owner="other")) is None
+        store.release("a", "other")
+        assert store.save(mine) == Lost("a", None)
+        saved = store.load("a")
+        assert (saved.body, saved.status, saved.owner) == (b"theirs", "idle", None)
 
     def test_an_agent_keeps_its_class(self, store: Any) -> None:
         store.claim(claim())

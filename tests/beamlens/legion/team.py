@@ -39,3 +39,13 @@ class Recursor(legion.Agent):
 
     def tool_config(self, tool: Any) -> Mapping[str, Any]:
         return {"agents": [Recursor]}
+
+
+class Chief(legion.Agent):
+    """You lead one who cannot start."""
+
+    def tools(self) -> Sequence[Any]:
+        return [legion.AgentTool]
+
+    def tool_config(self, tool: Any) -> Mapping[str, Any]:
+        return {"agents": [Clerk, Broken]}

@@ -142,6 +142,29 @@ def test_sub_agents_end_with_their_parent(start: Tree) -> None:
     wait_until(lambda: not Path(f"/proc/{pid}").exists())
 
 
+def test_sub_agents_of_a_program_that_is_gone_are_forgotten(start: Tree, tmp_path: Path, told: Told) -> None:
+    script = {
+        "legion:Lead": [reply("eval_and_complete", "return AgentTool.call('Clerk', 'x')")],
+        "legion:Clerk": [{"tool": "reply", "arguments": {"action": "done"}, "delay": 20}],
+    }
+    store = SqliteStore(tmp_path / "s")
+    one = start(script, store=store)
+    one.start_agent(Lead, agent_id="lead").cast("?")
+    wait_until(lambda: told.names().count("llm.request.start") == 2, timeout=20)
+    with store.transaction() as cursor:  # as a program leaves it that is killed
+        rows = list(cursor.execute("SELECT * FROM legion_agents"))
+    one.stop()
+    with store.transaction() as cursor:
+        cursor.execute("DELETE FROM legion_agents")
+        cursor.executemany(f"INSERT INTO legion_agents VALUES ({', '.join('?' * len(rows[0]))})", rows)
+        cursor.execute("UPDATE legion_agents SET lease = 0")
+    two = start({"*": {"steps": [reply("return", result="x")] * 2, "position": "turns"}}, store=store)
+    assert list(two.recover()) == ["lead"]
+    assert [kept.agent_id for kept in two.kept()] == ["lead"]
+    two.stop()
+    store.close()
+
+
 def test_endless_code_dies_with_its_agent(start: Tree) -> None:
     tree = start([reply("eval_and_complete", "while true do end")])
     agent = tree.start_agent(Worker)
@@ -172,9 +195,11 @@ def test_no_tool_is_called_before_the_decision_is_kept(start: Tree, tmp_path: Pa
 
     store = Failing()
     script = turns(reply("eval_and_complete", f"return Marker.mark('{marks}', 'x')"))
-    assert start(script, store=store).execute(Worker, "?") == Ok(1)
+    tree = start(script, store=store)
+    assert tree.execute(Worker, "?") == Ok(1)
     assert Path(marks).read_text() == "x\n"
     assert store.saves > 3
+    tree.stop()
     store.close()
 
 

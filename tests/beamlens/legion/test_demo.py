@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from beamlens.cli import legion_demo
 from beamlens.legion import Ok
 from beamlens.legion.demo import SCRIPT, TASK, Clerk, Late, main
 from beamlens.testing import StubAnthropic, tool_message
@@ -33,6 +35,55 @@ def test_the_demo_without_a_kill() -> None:
     assert out.getvalue().count("agent:started") == 1
 
 
+@pytest.mark.parametrize(("provider", "killed"), [("scripted", True), ("stub", True), ("stub", False)])
+def test_the_demo_as_one_line_of_json(provider: str, killed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-test")  # put back afterwards; the stub wants one, too
+    out = io.StringIO()
+    assert legion_demo.main(["--json", "--provider", provider, *([] if killed else ["--no-kill"])], out) == 0
+    (line,) = out.getvalue().splitlines()
+    said = json.loads(line)
+    assert (said["status"], said["value"]) == ("ok", {"numbers": [1, 3], "dollars": 220.0})
+    assert (said["processes"], said["evaluations"], said["iterations"]) == (2 if killed else 1, 2, 2)
+    assert isinstance(said["killed"], int) is killed
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_colours_are_for_terminals(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    piped, terminal = io.StringIO(), Terminal()
+    assert main(["--no-kill"], piped) == main(["--no-kill"], terminal) == 0
+    assert "\033" not in piped.getvalue()
+    assert "\033[" in terminal.getvalue()
+    monkeypatch.setenv("NO_COLOR", "1")
+    plain = Terminal()
+    main(["--no-kill"], plain)
+    assert "\033" not in plain.getvalue()
+
+
+@pytest.mark.parametrize("provider", ["nobody", "rules"])
+def test_what_cannot_begin_is_told_in_a_line(provider: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--provider", provider], io.StringIO()) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("beamlens legion demo: ")
+    assert said.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_a_reader_that_leaves_is_no_error() -> None:
+    command = f"{sys.executable} -m beamlens legion demo --no-kill | head -1"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=50, env=here())
+    assert "agent:started Clerk" in done.stdout
+    assert done.stderr == ""
+
+
+def here() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": "."}
+
+
 def test_the_task_through_the_real_sdk(start: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-test")
     with StubAnthropic() as server:
@@ -45,7 +96,7 @@ def test_the_task_through_the_real_sdk(start: Tree, monkeypatch: pytest.MonkeyPa
 @pytest.mark.slow
 def test_it_runs_as_a_program() -> None:
     command = [sys.executable, "-m", "beamlens.legion", "demo"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=50, env={**os.environ, "PYTHONPATH": "."})
+    done = subprocess.run(command, capture_output=True, text=True, timeout=50, env=here())
     assert done.returncode == 0, done.stderr
     assert "Late(numbers=[1, 3], dollars=220.0)" in done.stdout
     assert subprocess.run(command[:-1], capture_output=True, timeout=50).returncode == 2

@@ -54,3 +54,30 @@ def test_the_first_example_runs(tmp_path: Path) -> None:
         [sys.executable, str(tmp_path / "run.py")], capture_output=True, text=True, env=environment, timeout=50
     )
     assert done.stdout == "Ok(value=Worth(numbers=[1, 3], dollars=220.0))\n", done.stderr
+
+
+def test_the_example_with_operators_runs(tmp_path: Path) -> None:
+    """An agent answers a question about the running application, as the page says."""
+    text = (ROOT / "docs" / "legion.md").read_text()
+    code = re.search(r"```python\n(class Operators:.*?)```", text, re.DOTALL)
+    assert code is not None
+    classes, _, start = code[1].partition("tree = ")
+    ask = {"action": "eval_and_complete", "code": "return Operators.ask('Why?')"}
+    coordinator = [["done", {}]]
+    script = {"coordinator": coordinator, "legion:Reporter": [["reply", ask]]}
+    (tmp_path / "reporter.py").write_text(f"from beamlens import legion\n\n\n{classes}")
+    program = (
+        "from beamlens import Beamlens, legion\nfrom reporter import Reporter\n\n"
+        "if __name__ == '__main__':\n"
+        f"    script = {{'script': {script!r}}}\n"
+        "    lens = Beamlens.start(operators=['gc'], provider='scripted', provider_options=script, transcripts=False)\n"
+        f"    tree = {start.strip().replace(chr(10) + 'tree.execute', chr(10) + '    result = tree.execute')}\n"
+        "    print(type(result).__name__, type(result.value).__name__, lens.usage().total.calls)\n"
+        "    tree.stop()\n    lens.stop()\n"
+    )
+    (tmp_path / "run.py").write_text(program)
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{tmp_path}"}
+    done = subprocess.run(
+        [sys.executable, str(tmp_path / "run.py")], capture_output=True, text=True, env=environment, timeout=55
+    )
+    assert done.stdout == "Ok str 2\n", done.stderr

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import logging
+import re
 from typing import Any
 
 import pytest
 
 from beamlens import legion
-from beamlens.legion import telemetry
+from beamlens.errors import ConfigurationError
+from beamlens.legion import Ok, telemetry
 from beamlens.legion.default_logger import line
+from beamlens.legion.llm_observer import LlmObserver
 from supervision.testing import wait_until
 from tests.beamlens.legion.agents import Clerk, Returner, Worker
 from tests.beamlens.legion.conftest import Told, Tree, reply
+from tests.beamlens.legion.failing import Failing
+from tests.beamlens.legion.hasty import Hasty
+from tests.beamlens.legion.speaking import Speaker
 from tests.beamlens.legion.team import Lead
 
 LLM = ["llm.request.start", "llm.request.stop"]
@@ -191,6 +197,109 @@ def test_the_default_logger_writes_lines(start: Tree, caplog: pytest.LogCaptureF
     assert "iteration:stop Clerk #0 action= " in text
     levels = {record.levelname for record in caplog.records if "eval:stop error" in record.message}
     assert levels == {"WARNING"}
+
+
+RUN = {"agent": "shop.Clerk", "run_id": "1"}
+TIME = {"duration": 12_900_000}
+
+
+@pytest.mark.parametrize(
+    ("name", "metadata", "text"),
+    [
+        ("agent.started", {}, "agent:started Clerk"),
+        ("agent.stopped", {}, "agent:stopped Clerk"),
+        (
+            "agent.message.start",
+            {"message": 'say "hi"\n' + "x" * 99},
+            'message:start Clerk "say \\"hi\\"\\n' + "x" * 71 + '"',
+        ),
+        ("agent.message.start", {"message": ["a", {"n": 1}]}, "message:start Clerk \"['a', {'n': 1}]\""),
+        ("agent.message.stop", {"iterations": 2}, "message:stop Clerk iterations=2 12ms"),
+        ("agent.message.exception", {"reason": ValueError("x")}, "message:exception Clerk ValueError('x') 12ms"),
+        ("iteration.start", {"iteration": 3}, "  iteration:start Clerk #3"),
+        ("iteration.stop", {"iteration": 3, "action": "done"}, "  iteration:stop Clerk #3 action=done 12ms"),
+        ("iteration.stop", {"iteration": 3, "action": None}, "  iteration:stop Clerk #3 action= 12ms"),
+        ("iteration.exception", {"iteration": 3, "reason": "r"}, "  iteration:exception Clerk #3 'r' 12ms"),
+        ("llm.request.start", {"model": "m", "message_count": 4}, "    llm:start m messages=4"),
+        ("llm.request.stop", {"model": "m", "error": "e"}, "    llm:stop m 12ms"),
+        ("llm.request.exception", {"model": "m", "reason": "r"}, "    llm:exception m 'r' 12ms"),
+        ("sandbox.eval.start", {"code": "a = 1\nreturn a"}, "    eval:start\n      a = 1\n      return a"),
+        ("sandbox.eval.stop", {"success": True, "result": 1}, "    eval:stop ok 12ms"),
+        ("sandbox.eval.stop", {"success": False, "error": "no"}, "    eval:stop error 12ms\n      no"),
+        ("sandbox.eval.exception", {"reason": "r"}, "    eval:exception 'r' 12ms"),
+    ],
+)
+def test_the_layout_of_each_line(name: str, metadata: dict[str, Any], text: str) -> None:
+    written = line(("legion", *name.split(".")), TIME, {**RUN, **metadata})
+    assert re.fullmatch("\033\\[[0-9]+m┃ \033\\[0m " + re.escape(text), written), written
+
+
+def test_levels_and_categories_of_the_default_logger(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "beamlens.legion")
+    telemetry.attach_default_logger(level="debug", events=["llm", "sandbox"])
+    try:
+        telemetry.emit(("legion", "agent", "started"), {}, RUN)
+        telemetry.emit(("legion", "llm", "request", "start"), {}, {**RUN, "model": "m", "message_count": 1})
+        telemetry.emit(("legion", "sandbox", "eval", "stop"), TIME, {**RUN, "success": False, "error": "no"})
+        telemetry.emit(("legion", "sandbox", "eval", "exception"), TIME, {**RUN, "reason": "r"})
+    finally:
+        telemetry.detach_default_logger()
+    telemetry.emit(("legion", "llm", "request", "start"), {}, {**RUN, "model": "m", "message_count": 1})
+    assert [record.levelname for record in caplog.records] == ["DEBUG", "WARNING", "ERROR"]
+    for wrong in ({"level": "loud"}, {"events": ["everything"]}):
+        with pytest.raises(ConfigurationError):
+            telemetry.attach_default_logger(**wrong)
+
+
+def test_what_is_nobodys_normal_course_is_told_as_exceptions_from_inside_out(told: Told, start: Tree) -> None:
+    store = Failing()
+    store.left = 0
+    tree = start({"*": {"steps": [reply("eval_and_complete", "return touch()")], "position": "turns"}}, store=store)
+    agent = tree.start_agent(Hasty)
+    store.left, store.first = 40, 1  # the message is kept, what the model decides on it is not
+    call = agent.cast("?")
+    wait_until(lambda: "agent.message.exception" in told.names(), timeout=20)
+    store.left = 0
+    assert agent.await_(call) == Ok("touched")
+    raised = [name for name in told.names() if name.endswith(".exception")][:3]
+    assert raised == ["sandbox.eval.exception", "iteration.exception", "agent.message.exception"]
+    (first, *_) = told.of("sandbox.eval.exception")
+    assert first["kind"] == "error"
+    assert "the disk is full" in str(first["reason"])
+    tree.stop()
+    store.close()
+
+
+def test_a_client_that_raises_is_told_as_an_exception_of_the_request(told: Told) -> None:
+    observer = LlmObserver("shop.Clerk", "m")
+    telemetry.set_run("1", None)
+    observer.llm_started(0, 1)
+    observer.llm_raised(LookupError("there is no gateway"))
+    telemetry.set_run(None, None)
+    assert told.names() == ["llm.request.start", "llm.request.exception"]
+    assert told.of("llm.request.exception")[0]["message_count"] == 1
+
+
+def test_ids_cross_threads_tasks_and_processes(start: Tree) -> None:
+    found = Told()
+    telemetry.attach("emitted", ("legion", "x"), found)
+    try:
+        script = {
+            "legion:Speaker": [
+                reply("eval_and_complete", "return {Voice.speak(), AgentTool.call('Echo', 'x').status}")
+            ],
+            "legion:Echo": [reply("eval_and_complete", "return Voice.speak()")],
+        }
+        assert start(script).execute(Speaker, "?") == Ok([3, "ok"])
+        wait_until(lambda: len(found.events) == 6)
+    finally:
+        telemetry.detach("emitted")
+    parents = {about["run_id"] for about in found.of("x") if "parent_run_id" not in about}
+    children = [about for about in found.of("x") if "parent_run_id" in about]
+    assert len(parents) == 1
+    assert [about["where"] for about in found.of("x")] == ["tool", "thread", "task"] * 2
+    assert {about["parent_run_id"] for about in children} == parents
+    assert not {about["run_id"] for about in children} & parents
 
 
 def test_a_run_has_its_marker_and_a_child_another() -> None:

@@ -16,10 +16,14 @@ import pytest
 
 from beamlens.errors import ConfigurationError
 from beamlens.legion import Ok, Policy, PostgresStore, Rule, SqliteStore
-from beamlens.legion.store.store import Checkpoint
+from beamlens.legion.store.keeper import Drop
 from supervision import RequestError
+from supervision.testing import wait_until
 from tests.beamlens.legion.agents import Rememberer, Returner
-from tests.beamlens.legion.conftest import Tree, reply
+from tests.beamlens.legion.conftest import Told, Tree, reply
+from tests.beamlens.legion.failing import Failing
+from tests.beamlens.legion.hasty import Hasty
+from tests.beamlens.legion.proxy import Proxy
 from tests.beamlens.legion.stores import Clock, StoreContract, claim
 
 needs_postgres = pytest.mark.skipif(
@@ -158,17 +162,81 @@ def test_an_id_runs_once_and_belongs_to_its_class(start: Tree) -> None:
         tree.resume("nobody")
 
 
-def test_a_store_that_fails_ends_the_agent_and_it_goes_on(start: Tree) -> None:
-    class Failing(SqliteStore):
-        left = 2
-
-        def save(self, checkpoint: Checkpoint) -> None:
-            if checkpoint.messages and self.left:
-                self.left -= 1
-                raise OSError("the disk is full")
-            super().save(checkpoint)
-
+def test_a_store_that_fails_for_a_while_costs_nothing_but_time(start: Tree, told: Told) -> None:
     store = Failing()
-    assert start([reply("return", result="ok")] * 3, store=store).execute(Returner, "?") == Ok("ok")
+    tree = start([reply("return", result="ok")], store=store)
+    assert tree.execute(Returner, "?") == Ok("ok")
     assert store.left == 0
+    assert told.names().count("agent.started") == 1
+    tree.stop()
     store.close()
+
+
+def test_a_store_that_fails_for_long_ends_the_agents_process_and_the_next_one_goes_on(
+    start: Tree, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Failing()
+    store.left = 40
+    tree = start({"*": {"steps": [reply("return", result="ok")], "position": "turns"}}, store=store)
+    agent = tree.start_agent(Hasty)
+    call = agent.cast("?")
+    wait_until(lambda: told.names().count("agent.started") >= 2, timeout=20)
+    store.left = 0
+    assert agent.await_(call) == Ok("ok")
+    tree.stop()
+    store.close()
+
+
+def test_stopping_ends_a_tree_whose_store_fails(start: Tree) -> None:
+    store = SqliteStore()
+    tree = start([reply("return", result="ok")], store=store)
+    agent = tree.start_agent(Returner)
+    store.close()
+    agent.cast("?")
+    for _ in range(3):
+        tree["store"].tell(Drop("nobody"))
+    assert tree["store"].is_alive()  # what is told ends nobody
+    tree.stop()
+    assert not tree.is_alive()
+
+
+def test_an_agent_that_another_program_took_over_stops_here(start: Tree, told: Told, tmp_path: Path) -> None:
+    step = {"tool": "reply", "arguments": {"action": "eval_and_continue", "code": "return 1"}, "delay": 0.2}
+    first = SqliteStore(tmp_path / "s")
+    one = start([{**step, "repeat": "forever"}], store=first)
+    here = one.start_agent(Rememberer, agent_id="r", max_iterations=1000)
+    call = here.cast("?")
+    wait_until(lambda: here.status()["iteration"] > 0)
+    with first.transaction() as cursor:  # as if it had stood still for longer than its claim held
+        cursor.execute("UPDATE legion_agents SET lease = 0")
+    two = start([reply("return", result="taken over")], store=tmp_path / "s")
+    there = two.resume("r")
+    assert there.await_() == Ok("taken over")
+    wait_until(lambda: not one.running("r"), timeout=20)
+    result = here.await_(call)
+    assert result is not None
+    assert result.reason == "gone"
+    assert two.running("r")
+    assert there.get_messages()[-2]["action"] == "return"
+    assert [kept.status for kept in two.kept()] == ["idle"]
+    one.stop()
+    first.close()
+
+
+@needs_postgres
+def test_a_server_that_goes_away_and_comes_back_in_a_turn(start: Tree, conninfo: str, told: Told) -> None:
+    step = reply("eval_and_continue", "n = (n or 0) + 1 return n")
+    slow = {"tool": "reply", "arguments": {"action": "eval_and_complete", "code": "return n"}, "delay": 1.0}
+    with Proxy(conninfo) as proxy:
+        store = PostgresStore(proxy.conninfo)
+        tree = start([step, step, slow], store=store)
+        agent = tree.start_agent(Rememberer)
+        call = agent.cast("?")
+        wait_until(lambda: told.names().count("llm.request.start") == 3, timeout=20)
+        proxy.cut()
+        wait_until(lambda: "agent.message.stop" not in told.names() and proxy.refused > 0, timeout=20)
+        proxy.mend()
+        assert agent.await_(call) == Ok(2)
+        tree.stop()
+        store.close()
+    assert told.names().count("sandbox.eval.start") == 3

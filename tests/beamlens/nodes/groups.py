@@ -114,6 +114,20 @@ class Group:
         assert found is not None
         return found
 
+    def command(self, *arguments: str) -> str:
+        """Return what a command of the shell prints."""
+        environment = {**os.environ, "XDG_RUNTIME_DIR": str(self.runtime), "PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
+        done = subprocess.run(
+            [sys.executable, "-m", "beamlens.cli", *arguments],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+            cwd=ROOT,
+            env=environment,
+        )
+        return done.stdout
+
     def left(self) -> list[str]:
         """Return what is in the directory where the group meets."""
         return sorted(os.listdir(self.folder)) if self.folder.exists() else []

@@ -4,6 +4,7 @@
 /sick       make the one that answers sick: from now on each of its requests leaves a thread behind
 /nodes      the processes that the operators see
 /run        what the coordinator finds
+/http       the requests that all of them have answered, as the operator for it sees them
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from beamlens.lens import Lens
+from beamlens.skills.http import wrap
 from beamlens.supervisor import Beamlens
 
-OPTIONS: dict[str, Any] = {"operators": ["vm"], "provider": "rules", "transcripts": False, "pace": 0.5}
+OPTIONS: dict[str, Any] = {"operators": ["vm", "http"], "provider": "rules", "transcripts": False, "pace": 0.5}
 lenses: list[Lens] = []
 _sick = threading.Event()
 _next = [0.0]
@@ -51,10 +53,12 @@ def answer(path: str) -> Any:
         return [node.to_dict() for node in lenses[0].nodes()]
     if path == "/run":
         return lenses[0].run("are all workers well?", deadline=50).to_dict()
+    if path == "/http":
+        return lenses[0].operator("http").run("how many?").snapshots[-1].data
     return {"pid": os.getpid()}
 
 
-def wsgi(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+def _wsgi(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
     """Be called by gunicorn."""
     body = json.dumps(answer(environ["PATH_INFO"]), default=str).encode()
     start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
@@ -70,7 +74,7 @@ async def _life() -> AsyncIterator[None]:
         await asyncio.to_thread(lens.stop)
 
 
-async def asgi(scope: dict[str, Any], receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Any]) -> None:
+async def _asgi(scope: dict[str, Any], receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Any]) -> None:
     """Be called by uvicorn."""
     if scope["type"] == "lifespan":
         await receive()
@@ -83,3 +87,7 @@ async def asgi(scope: dict[str, Any], receive: Callable[[], Awaitable[Any]], sen
     length = (b"content-length", str(len(body)).encode())
     await send({"type": "http.response.start", "status": 200, "headers": [length]})
     await send({"type": "http.response.body", "body": body})
+
+
+wsgi = wrap(_wsgi, kind="wsgi")
+asgi = wrap(_asgi, kind="asgi")

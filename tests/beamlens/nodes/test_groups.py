@@ -36,6 +36,9 @@ def test_one_is_elected_and_all_are_seen(tmp_path: Path) -> None:
         (program,) = programs(shop.folder)
         assert program.pid == elected.pid
         assert names(ask(program.path, "ps")["nodes"]) == names(told)
+        shown = shop.command("ps")
+        assert [node["name"] in shown for node in told] == [True] * 3
+        assert shown.count("joined") == 2
 
 
 def test_a_snapshot_is_by_node_and_in_sum_and_has_no_secret(tmp_path: Path) -> None:
@@ -114,6 +117,18 @@ def test_one_that_hangs_does_not_delay_the_others_and_is_named(tmp_path: Path) -
         wait_until(lambda: _silent(elected.ask("operator", "toy")) == [], 30)
 
 
+def test_one_whose_interpreter_is_blocked_is_silent_meanwhile(tmp_path: Path) -> None:
+    with group(tmp_path) as shop:
+        elected = shop.wait_for(3)
+        blocked = shop.joined[0]
+        blocked.ask("block", 6)
+        wait_until(lambda: _silent(elected.ask("operator", "toy")) == [blocked.pid], 30)
+        last = elected.ask("operator", "toy")
+        assert last["ending"] == "done"
+        wait_until(lambda: _silent(elected.ask("operator", "toy")) == [], 30)
+        assert len(elected.ask("nodes")) == 3, "it stayed a member"
+
+
 def _silent(completion: dict[str, Any]) -> list[int]:
     return [node["pid"] for node in completion["snapshots"][-1]["data"]["silent"]]
 
@@ -140,6 +155,7 @@ def test_the_others_may_ask_and_cancel(tmp_path: Path) -> None:
         assert [status["operator"] for status in asker.ask("operators")] == ["toy"]
         assert asker.ask("operator", "toy")["ending"] == "done"
         assert asker.ask("cancel") == 0
+        assert asker.ask("usage") == ["operator:toy"]
         with pytest.raises(AssertionError, match="UnknownOperator: there is no operator 'nope'; there are: toy"):
             asker.ask("message", "nope", "?")
 
@@ -195,6 +211,27 @@ def test_deaths_at_random_moments(tmp_path: Path) -> None:
         for worker in shop.living:
             assert worker.stop() == 0
         assert [name for name in shop.left() if not name.endswith(".sock")] == []
+
+
+def soon() -> None:
+    """Look often whether the files are there, in a worker."""
+    from beamlens.nodes import member
+
+    vars(member)["_RENEWAL"] = 0.3
+
+
+@pytest.mark.parametrize("lost", [["shop.lock"], ["shop.group"], ["shop.lock", "shop.group"]])
+def test_files_that_somebody_removes(tmp_path: Path, lost: list[str]) -> None:
+    with group(tmp_path, setup=f"{__name__}:soon") as shop:
+        shop.wait_for(3)
+        for name in lost:
+            (shop.folder / name).unlink()
+        assert shop.add(setup=f"{__name__}:soon").end()
+        elected = shop.wait_for(4, 40)
+        assert elected.ask("operator", "toy")["ending"] == "done"
+        assert len(programs(shop.folder)) == 1
+        assert [worker.stop() for worker in shop.workers] == [0] * 4
+        assert shop.left() == []
 
 
 def no_lock() -> None:

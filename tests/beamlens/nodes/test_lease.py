@@ -66,6 +66,22 @@ def test_a_file_that_was_removed_is_no_lock(tmp_path: Path, monkeypatch: pytest.
     late.give_back()
 
 
+def test_a_lock_whose_file_was_removed_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    first, second = Lease(path), Lease(path)
+    assert not first.renew()
+    assert first.take()
+    os.utime(path, (0, 0))
+    assert first.renew()
+    assert path.stat().st_mtime > 0, "who cleans up old files leaves it"
+    path.unlink()
+    assert not first.renew()
+    assert second.take()
+    first.give_back()
+    assert second.renew(), "nobody removes the other's"
+    second.give_back()
+
+
 def _is_free_while_a_copy_lives(path: Path) -> bool:
     """Fork while the lock is held, give it up as a killed process does, and see whether it is free."""
     ours, theirs = os.pipe()

@@ -41,6 +41,18 @@ def find_the_sick_one(server: Served) -> None:
         assert other["name"] == sick or other["name"] not in "".join(told), "only that one is sick"
 
 
+def count_requests(server: Served) -> None:
+    """Send requests; whichever worker answers them, they are counted by node and in sum."""
+    server.wait_for(3)
+    before = server.get("/http")["sum"]["requests"]
+    for _ in range(40):
+        server.get("/pid")
+    found = server.get("/http")
+    by_node = [node["snapshot"]["requests"] for node in found["nodes"]]
+    assert len(by_node) == 3
+    assert found["sum"]["requests"] == sum(by_node) >= before + 40
+
+
 def live_through_a_death(server: Served) -> None:
     """Kill the elected worker: another takes its place, the server's new worker joins, questions are answered."""
     with server.load():
@@ -68,6 +80,7 @@ def test_gunicorn(tmp_path: Path, kind: str, preload: bool) -> None:
         nodes = server.wait_for(3)
         if kind != "asgi":
             assert {node["name"].split("-")[0] for node in nodes} == {"web"}, "the names that the hook gave"
+        count_requests(server)
         live_through_a_death(server)
         end_without_a_trace(server)
 
@@ -80,6 +93,7 @@ def test_gunicorn_finds_the_sick_one(tmp_path: Path) -> None:
 
 def test_uvicorn(tmp_path: Path) -> None:
     with uvicorn(tmp_path) as server:
+        count_requests(server)
         live_through_a_death(server)
         find_the_sick_one(server)
         end_without_a_trace(server)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
+import pykka
 import pytest
 
 from beamlens.errors import BeamlensError, ConfigurationError, UnknownOperator
@@ -79,6 +81,28 @@ def test_from_an_event_loop(private: Path) -> None:
 
     asyncio.run(ask())
     lens.stop()
+
+
+def test_time_limits_of_a_question(private: Path) -> None:
+    lens = Beamlens.start(**{**GIVEN, "pace": 1.0})
+    with pytest.raises(pykka.Timeout):
+        lens.run("look", timeout=0.05)
+    with pytest.raises(pykka.Timeout):
+        lens.operator("toy").run("look", timeout=0.05)
+    ended: list[BaseException] = []
+
+    def ask_for_more() -> None:
+        try:
+            lens.run("look")
+        except BeamlensError as error:
+            ended.append(error)
+
+    asking = threading.Thread(target=ask_for_more)
+    asking.start()
+    wait_until(lambda: lens.status().running)
+    lens.stop()
+    asking.join(10)
+    assert not asking.is_alive(), "who stops the tree lets nobody wait for it"
 
 
 def test_what_a_group_does_not_do(private: Path) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import json
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -68,6 +70,16 @@ def _set(depth: int) -> None:
     Toy.depth = depth
 
 
+def _block(seconds: int) -> None:
+    """Hold the interpreter lock in C, soon."""
+
+    def block() -> None:
+        time.sleep(0.3)  # so that the answer is sent before
+        ctypes.PyDLL(None).sleep(seconds)
+
+    threading.Thread(target=block, daemon=True).start()
+
+
 def _hold(seconds: float) -> None:
     Toy.hold = seconds
 
@@ -83,8 +95,10 @@ def commands(lens: Lens) -> dict[str, Callable[..., Any]]:
         "operators": lambda: [status.to_dict() for status in lens.list_operators()],
         "status": lambda: lens.status().to_dict(),
         "cancel": lens.cancel,
+        "usage": lambda: sorted(lens.usage().by_caller),
         "set": _set,
         "hold": _hold,
+        "block": _block,
         "heard": lambda: _heard,
         "escalate": _escalate,
         "children": lambda: [row[0] for row in lens.which_children()],

@@ -23,13 +23,14 @@ import faulthandler, signal, sys, threading, time
 from pathlib import Path
 from beamlens.skills.eventloop.dumps import SignalDumps
 
-def deep(number):
-    return number if number == 0 else [deep(number - 1)]
+def deep(number, held=1):
+    return held if number == 0 else deep(number - 1, [held])
 
 def churn():
     while True:
         deep(30)
         sum(each for each in range(50))
+        [(lambda given: given)(each) for each in range(20)]
         time.sleep(0)
 
 dumps = SignalDumps(signal.SIGUSR2, Path(sys.argv[1]))
@@ -37,13 +38,12 @@ if sys.argv[2] == "all":
     faulthandler.register(signal.SIGUSR2, file=dumps._file, all_threads=True, chain=False)
 for _ in range(4):
     threading.Thread(target=churn, daemon=True).start()
-prices = [float(each * 7919 % 1000003) for each in range(100_000)]
 print(threading.main_thread().native_id, flush=True)
 
 def rank():
     while True:
-        sorted(prices)
         deep(40)
+        sum(each for each in range(30))
 
 rank()
 """
