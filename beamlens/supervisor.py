@@ -23,9 +23,7 @@ from __future__ import annotations
 
 import itertools
 import logging
-import os
 import secrets
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any, ClassVar, Final
@@ -33,18 +31,12 @@ from typing import Any, ClassVar, Final
 from beamlens.alarm import Alarm
 from beamlens.control.server import ControlServer
 from beamlens.coordinator.coordinator import Coordinator
-from beamlens.domain.ids import node_name
 from beamlens.journal.journal import Journal, Listeners
 from beamlens.journal.store import JournalStore
 from beamlens.lens import Lens, member_of, operator_spec
 from beamlens.llm.usage import UsageTally
-from beamlens.nodes.member import Member
-from beamlens.nodes.probe import GroupProbe
-from beamlens.nodes.questions import questions
-from beamlens.nodes.seat import Seat
 from beamlens.operator.operator import Operator
 from beamlens.options import OperatorPlan, Options
-from beamlens.probe.messages import NodeInfo
 from beamlens.probe.specs import SkillSet
 from beamlens.redact import Redactor
 from beamlens.sandbox.keeper import SandboxKeeper
@@ -138,20 +130,9 @@ def _children(tree: str, options: Options, plans: list[OperatorPlan]) -> list[Ch
     sandbox, *others = _central(tree, options, plans)
     if options.group is None:
         return [journal, sandbox, _part("probe", TreeProbe, **probe), *others]
-    seat = Seat(options.group, NodeInfo(options.node or node_name(), os.getpid()), questions(tree))
-    return [
-        journal,
-        _part("probe", GroupProbe, seat=seat, **probe),
-        _part(
-            "member",
-            Member,
-            tree=tree,
-            seat=seat,
-            questions=questions(tree),
-            parts=(sandbox, *others),
-            version=sys.modules["beamlens"].__version__,  # the package itself stands above this layer
-        ),
-    ]
+    from beamlens.nodes.children import of_member  # here: who is in no group need not import what groups need
+
+    return [journal, *of_member(tree, options.group, options.node, probe, (sandbox, *others), _part)]
 
 
 def _central(tree: str, options: Options, plans: list[OperatorPlan]) -> list[ChildSpec]:

@@ -135,7 +135,7 @@ def resources() -> Iterator[Resource]:
     yield from _processes()
     yield from _descriptors()
     yield from (Resource("thread", thread, thread.name) for thread in threading.enumerate())
-    yield from _files("shared memory", _SHARED_MEMORY, lambda entry: True)
+    yield from _files("shared memory", _SHARED_MEMORY, _is_ours)
     yield from _files("socket file", Path(tempfile.gettempdir()), _is_socket)
     for handler in telemetry.list_handlers():
         key = (handler.id, handler.event_name)
@@ -238,6 +238,14 @@ def _files(kind: Kind, folder: Path, wanted: Callable[[os.DirEntry[str]], bool])
     if folder.is_dir():
         with os.scandir(folder) as entries:
             yield from (Resource(kind, entry.path, entry.path) for entry in entries if wanted(entry))
+
+
+def _is_ours(entry: os.DirEntry[str]) -> bool:
+    # The folder is everybody's: another user's database may come and go there meanwhile.
+    try:
+        return entry.stat(follow_symlinks=False).st_uid == os.geteuid()
+    except OSError:
+        return False
 
 
 def _is_socket(entry: os.DirEntry[str]) -> bool:

@@ -48,9 +48,12 @@ class Pair:
         assert told.wait(5)
         return answers[0]
 
-    def close(self) -> None:
+    def hang_up(self) -> None:
         self.on_loop(lambda: self.channel.fail(ActorDown("closed", KILLED)))
         self.on_loop(self.channel.close)
+
+    def close(self) -> None:
+        self.hang_up()
         self.peer.close()
 
     def echo(self, count: int | None = None) -> threading.Thread:
@@ -337,8 +340,8 @@ def _end_reader(pair: Pair, link: Link) -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "_exit", end)
-        pair.close()
-        assert ended.wait(5)
+        pair.hang_up()  # and no more: the reader has to see the end of the stream before its own end is closed
+        assert ended.wait(10)
         wait_until(lambda: not [t for t in threading.enumerate() if t.name == "supervision-reader"])
 
 

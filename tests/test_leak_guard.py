@@ -240,3 +240,14 @@ def test_killing_spares_a_process_that_got_the_number_of_another() -> None:
             process.wait(0.05)
         process.kill()
     assert process.returncode == -signal.SIGKILL
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make another user's file")
+def test_shared_memory_of_another_user_is_none_of_ours() -> None:
+    guard = LeakGuard(timeout=0.1)
+    guard.begin()
+    with shared_memory() as path:
+        os.chown(path, 65534, 65534)
+        assert guard.leaks() == []
+        os.chown(path, 0, 0)
+        assert [leak.kind for leak in guard.leaks()] == ["shared memory"]

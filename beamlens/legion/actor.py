@@ -89,7 +89,8 @@ class AgentActor(ProcessActor):
     def on_stop(self) -> None:
         """Cut off what is on; who resumes the agent goes on with it."""
         self._resources.ending = True
-        self._office.withdraw()
+        if self._turn is not None:
+            self._office.withdraw()
         self._worker.close()
         self._evaluator.close()
         self._tell("stopped")

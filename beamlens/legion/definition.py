@@ -54,10 +54,17 @@ def made(cls: type[Agent]) -> Agent:
         ConfigurationError: its `__init__` wants arguments, which nobody has.
     """
     try:
+        return cls()
+    except TypeError:
+        _check_arguments(cls)
+        raise
+
+
+def _check_arguments(cls: type[Agent]) -> None:
+    try:
         inspect.signature(cls).bind()
     except TypeError as error:
         raise ConfigurationError(f"{cls.__qualname__}() cannot be made: {error}; agents take no arguments") from error
-    return cls()
 
 
 def config_of(agent: Agent) -> Mapping[str, Any]:
@@ -106,7 +113,7 @@ def _own_prompt(agent: Agent) -> str | None:
 
 
 def _actions(given: Sequence[str]) -> tuple[str, ...]:
-    if isinstance(given, str) or not isinstance(given, Sequence):
+    if not isinstance(given, list | tuple):
         raise ConfigurationError(f"action_types() returned {given!r:.80}; a list of {', '.join(ACTIONS)} is expected")
     found = tuple(dict.fromkeys(given))
     unknown = [action for action in found if action not in ACTIONS]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -111,7 +112,8 @@ def dismiss(tree: str, agent_id: str, *, forget: bool = False) -> bool:
         found.stop(block=True, timeout=_STOP_SECONDS)
     store = Parts(tree).find("store")
     if store is not None:
-        store.tell(Drop(agent_id) if forget else Release(agent_id))
+        with suppress(pykka.ActorDeadError, pykka.Timeout):  # then the claim ends by itself
+            store.ask(Drop(agent_id) if forget else Release(agent_id), timeout=_STOP_SECONDS)
     return found is not None
 
 

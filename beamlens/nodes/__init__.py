@@ -4,6 +4,6 @@ lease       the lock that makes one of them the elected        seat       what a
 link        one connection between two members                 member     the part of a tree that elects or joins
 wires       the thread that reads connections                  probe      looks into all nodes
 hub         the elected one's end                              questions  what the others may ask the elected one
-messages    what travels                                       away       an operator's handle in the others
+messages    what travels                                       children   what a tree has where it is a member
 events      what is told
 """

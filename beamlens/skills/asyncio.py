@@ -178,6 +178,8 @@ class Asyncio(Skill):
     def _look_at_loops(self, look: Look) -> None:
         task_births.refill()
         self._loops.look(look)
+        if self._board is not None:
+            self._board.looked(time.monotonic_ns())
 
     def _look_at_tasks(self, look: Look) -> None:
         self._tasks.look(look, self._loops.loops())

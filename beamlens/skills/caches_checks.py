@@ -27,8 +27,10 @@ return {growing = found.growing and not found.bound, items = found.items, change
 _LOOK_EVERYWHERE: Final = """
 local found = caches_anywhere(3, 5)
 if not found or not found.growing then return {growing = false} end
+local listed, named = caches_list(50), {}
+for _, each in ipairs(listed and listed.containers or {}) do named[each.path] = true end
 for _, each in ipairs(found.growing) do
-  local rooted = each.root ~= "reference cycle" and each.root ~= "not found"
+  local rooted = each.root ~= "reference cycle" and each.root ~= "not found" and not named[each.path]
   if rooted and not each.bound and each.items >= 500 and each.change >= 10 then
     return {growing = true, path = each.path, kind = each.kind, items = each.items, change = each.change,
             root = each.root, at = each.root_at or each.root_name, seconds = found.seconds}

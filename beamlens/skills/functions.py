@@ -159,6 +159,7 @@ def skill(
     checks: Sequence[Check] = (),
     snapshot_seconds: float = Skill.snapshot_seconds,
     callback_seconds: float = Skill.callback_seconds,
+    additive: Sequence[str] = (),
 ) -> FunctionSkill:
     """Begin a skill made of functions; arguments as the attributes of `Skill`.
 
@@ -179,6 +180,7 @@ def skill(
         "runs_in": runs_in,
         "snapshot_seconds": snapshot_seconds,
         "callback_seconds": callback_seconds,
+        "additive": additive,
     }
     return FunctionSkill(members, checks)
 

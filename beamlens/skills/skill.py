@@ -91,4 +91,7 @@ def check_skill(skill: object) -> type[Skill]:
         raise ConfigurationError(f"{name} has no snapshot(); define it, returning a dict of plain data")
     if skill.runs_in not in ("application", "operator"):
         raise ConfigurationError(f"{name}.runs_in is {skill.runs_in!r}; 'application' or 'operator' is expected")
+    additive = skill.additive
+    if isinstance(additive, str) or not all(isinstance(path, str) for path in additive):
+        raise ConfigurationError(f"{name}.additive is {additive!r}; paths of figures are expected: ('memory.rss_mb',)")
     return skill

@@ -64,16 +64,9 @@ class FrameReader:
         Raises:
             ProtocolError: an empty frame, or one that claims more than the limit.
         """
-        buffer, position, offset, chunks = self._state
-        if chunks:
-            if len(buffer) == position and len(chunks) == 1:
-                buffer = chunks[0]
-            elif self._worth_joining(buffer, position, chunks):
-                buffer = b"".join([buffer[position:], *chunks])
-            else:
-                return None
-            position = 0
-            self._state = (buffer, 0, offset, [])
+        if self._state[3] and not self._join():
+            return None
+        buffer, position, offset, _ = self._state
         held = len(buffer) - position
         if held < 4:
             return None
@@ -98,8 +91,7 @@ class FrameReader:
             ProtocolError: as `next`; the frames before the bad one are lost with it.
         """
         bodies: list[bytes] = []
-        found = self.next()
-        if found is None:
+        if self._state[3] and not self._join():
             return bodies
         buffer, position, offset, chunks = self._state
         begun, end = position, len(buffer)
@@ -129,6 +121,18 @@ class FrameReader:
     def _waiting_for_much(self) -> bool:
         buffer, position, _, _ = self._state
         return len(buffer) - position >= 4 and bool(HEADER.unpack_from(buffer, position)[0] > 65536)
+
+    def _join(self) -> bool:
+        """Put the chunks that came behind the bytes not yet taken; False where that is not worth it yet."""
+        buffer, position, offset, chunks = self._state
+        if len(buffer) == position and len(chunks) == 1:
+            buffer = chunks[0]
+        elif self._worth_joining(buffer, position, chunks):
+            buffer = b"".join([buffer[position:], *chunks])
+        else:
+            return False
+        self._state = (buffer, 0, offset, [])
+        return True
 
     def _worth_joining(self, buffer: bytes, position: int, chunks: list[bytes]) -> bool:
         # Joining at each chunk of a long frame would copy it over and over.

@@ -193,11 +193,11 @@ class Surroundings:
 
     Args:
         environment: the variables.
-        directory: the working directory; None where there is none.
+        directory: the working directory.
     """
 
     environment: dict[str, str]
-    directory: str | None
+    directory: str
 
     @staticmethod
     def of_this_moment() -> Surroundings:
@@ -205,7 +205,7 @@ class Surroundings:
         try:
             directory = os.getcwd()
         except FileNotFoundError:
-            directory = None
+            directory = os.sep
         return Surroundings(dict(os.environ), directory)
 
 
@@ -215,7 +215,7 @@ def _execute(control: socket.socket, settings: Settings, surroundings: Surroundi
     return subprocess.Popen(
         [sys.executable, *flags, "-c", _CODE, str(control.fileno()), str(lifeline), *_path(), home_of_packages()],
         env={name: value for name, value in surroundings.environment.items() if name not in settings.withheld_env},
-        cwd=directory if directory is not None and os.path.isdir(directory) else None,
+        cwd=directory if os.path.isdir(directory) else os.sep,  # Python 3.13.0 does not start where nothing is
         stdin=subprocess.DEVNULL,
         pass_fds=(control.fileno(), lifeline),
         start_new_session=True,

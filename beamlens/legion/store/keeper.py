@@ -170,7 +170,8 @@ class StoreKeeper(pykka.ThreadingActor):
 
 
 def _own(saved: Saved | None, agent_id: str, owner: str) -> Saved | Lost | None:
-    return Lost(agent_id, saved.owner) if saved is not None and saved.owner != owner else saved
+    """Return what was saved; a store that tells no owner has one program alone."""
+    return Lost(agent_id, saved.owner) if saved is not None and saved.owner not in (None, owner) else saved
 
 
 def _handlers(store: Store, owner: str) -> dict[type, Callable[[Any], Any]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import sys
 import types
 from collections.abc import Iterable
@@ -29,7 +28,7 @@ def finished(returned: Any) -> Any:
         ValueError: an iterator gives more than anybody could look at.
         BaseException: what the coroutine or the iterator raised.
     """
-    if inspect.isawaitable(returned) or isinstance(returned, types.AsyncGeneratorType):
+    if hasattr(type(returned), "__await__") or isinstance(returned, types.AsyncGeneratorType):
         import asyncio  # here: neither the application nor most agents need it
 
         returned = asyncio.run(_awaited(returned))

@@ -29,7 +29,9 @@ class Toolbox:
     def __init__(self, tools: Iterable[Any], config: Callable[[Any], Mapping[str, Any]], docs: str = "inline") -> None:
         self._docs = docs
         self.tools: dict[str, BoundTool] = {}
-        if isinstance(tools, str | bytes | Mapping) or not isinstance(tools, Iterable):
+        # No question of an abstract class here, nor elsewhere at an agent's start: to say no it looks at all classes
+        # that there are, whose memory a forked process then has to copy.
+        if isinstance(tools, str | bytes | dict) or not hasattr(tools, "__iter__"):
             raise ConfigurationError(f"tools() returned {tools!r:.80}; a list of tools is expected")
         for given in tools:
             tool = tool_of(given, config(getattr(given, "target", given)) or {})

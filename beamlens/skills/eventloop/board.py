@@ -29,6 +29,7 @@ _MAGIC: Final = b"BLBEATS2"
 _HEADER: Final = struct.Struct("<8sQQQ")  # magic, pid, start of the process, signal
 _SLOT: Final = struct.Struct("<QQQ40s")  # stamp, the kernel's id of the thread, in use, name
 _SIGNAL_AT: Final = 24
+_LOOKED_AT: Final = 32
 _FIRST: Final = 64
 _SLOTS: Final = 32
 _SIZE: Final = _FIRST + _SLOTS * _SLOT.size
@@ -97,6 +98,15 @@ class Board:
         """Say which signal makes the stacks be written; 0 for none any more."""
         struct.pack_into("<Q", self._memory, _SIGNAL_AT, signal)
 
+    def looked(self, nanoseconds: int) -> None:
+        """Stamp that the process' own looking thread got on.
+
+        Args:
+            nanoseconds: `time.monotonic_ns()`.
+        """
+        if not self._memory.closed:
+            struct.pack_into("<Q", self._memory, _LOOKED_AT, nanoseconds)
+
     def slot(self, ident: int, name: str) -> tuple[Callable[[int], None], Callable[[], None]] | None:
         """Return what stamps a new slot and what frees it; None if all are in use.
 
@@ -156,6 +166,12 @@ class BoardView:
     def signal(self) -> int:
         """The signal that makes the stacks be written; 0 if there is none."""
         value: int = struct.unpack_from("<Q", self._memory, _SIGNAL_AT)[0]
+        return value
+
+    @property
+    def looked_ns(self) -> int:
+        """When the process' own looking thread got on last; 0 if it has not yet."""
+        value: int = struct.unpack_from("<Q", self._memory, _LOOKED_AT)[0]
         return value
 
     def slots(self) -> dict[int, Slot]:

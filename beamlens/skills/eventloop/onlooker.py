@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from beamlens.skills.eventloop.beats import INTERVAL
 from beamlens.skills.eventloop.board import BoardView, Slot
-from beamlens.skills.eventloop.dumps import Frame, ask_thread, blocking_frame, caught, read_stack
+from beamlens.skills.eventloop.dumps import Frame, ask_thread, blocking_frame, caught, read_stack, rests
 
 __all__ = ["Onlooker"]
 
@@ -21,6 +21,8 @@ _BLOCKED_SECONDS: Final = 0.1
 _AGAIN: Final = 0.5
 _MOST_DUMPS: Final = 10
 _DUMP_SECONDS: Final = 1.0
+_RESTS_SECONDS: Final = 0.02  # four times as long as a thread waits for the interpreter lock before it asks again
+_LATE_SECONDS: Final = 0.3  # three looks of the process' own looking thread
 _OWED_SECONDS: Final = 10.0
 _LARGEST_FILE: Final = 1 << 20
 _KEPT: Final = 50
@@ -183,7 +185,7 @@ class Onlooker:
         path = view.stacks_path
         try:
             before = path.stat().st_size
-            if not self._may_ask(thread, before):
+            if not self._may_ask(thread, before) or not self._stands(view, thread):
                 return ""
             if before > _LARGEST_FILE:
                 os.truncate(path, 0)
@@ -202,6 +204,17 @@ class Onlooker:
         if owed is not None and (owed.size != size or time.monotonic() - owed.asked > _OWED_SECONDS):
             owed = self._owes = None  # it came late, or will not come
         return owed is None or owed.thread == thread
+
+    def _stands(self, view: BoardView, thread: int) -> bool:
+        """Tell whether a thread surely runs no Python code: only then can its frames be read.
+
+        It waits in a call; or the process' own looking thread has not got on, so that C code keeps the interpreter
+        lock.
+        """
+        if view.looked_ns and time.monotonic() - view.looked_ns / 1e9 >= _LATE_SECONDS:
+            return True
+        before = rests(self._pid, thread)
+        return before is not None and not self._ended.wait(_RESTS_SECONDS) and rests(self._pid, thread) == before
 
     def _ask(self, number: int, thread: int) -> bool:
         # A signal without a handler would end the process: only one that has one right now is sent.

@@ -20,11 +20,14 @@ _CONTAINERS: Final = (dict, list, set, deque)
 def bound_on(objects: Sequence[Any], labels: Sequence[str]) -> int | None:
     """Return how many items the first container on a path that has a bound may have; None if none has one.
 
+    The object itself counts where it is an attribute: what is asked for may be the container.
+
     Args:
         objects: from the root to the object.
         labels: by which text each is reached from the one before.
     """
-    for at, value in enumerate(objects[:-1]):
+    on_the_way = objects if labels[-1].startswith(".") else objects[:-1]
+    for at, value in enumerate(on_the_way):
         bound = _own_bound(value)
         if bound is None and isinstance(value, _CONTAINERS):
             bound = bound_of(_name(labels[: at + 1]), _neighbours(objects[:at], value))

@@ -18,7 +18,19 @@ from supervision.process.frames import frame
 from supervision.testing import wait_until
 from tests.beamlens.control.programs import Running, running
 
-OPERATIONS = ["hello", "ps", "tree", "operators", "status", "message", "run", "cancel", "events", "transcripts"]
+OPERATIONS = [
+    "hello",
+    "ps",
+    "tree",
+    "operators",
+    "nodes",
+    "status",
+    "message",
+    "run",
+    "cancel",
+    "events",
+    "transcripts",
+]
 
 
 def test_a_program_tells_how_it_stands(tmp_path: Path) -> None:

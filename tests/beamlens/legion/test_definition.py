@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from beamlens.errors import ConfigurationError
@@ -74,3 +76,22 @@ def test_a_result_of_any_type(start: Tree) -> None:
     assert Output(int | None).problem(None) is None
     assert Output(dict[str, list[int]]).typed({"a": [1]}) == {"a": [1]}
     assert start([reply("done")]).execute(Buyer, "?") == Ok(None)
+
+
+@pytest.mark.parametrize(
+    ("schema", "good", "bad", "text"),
+    [
+        ({"allOf": [{"type": "integer"}, {"minimum": 2}]}, 2, 1, "at least 2"),
+        ({"not": {"const": 1}}, 2, 1, "that is what it must not be"),
+        ({"oneOf": [{"minimum": 1}, {"maximum": 5}]}, 9, 3, "fits 2 alternatives; exactly one"),
+        ({"anyOf": [{"type": "integer", "minimum": 1}, {"type": "null"}]}, None, 0, "at least 1"),
+        ({"anyOf": [{"type": "integer"}, {"type": "string", "minLength": 2}]}, "ab", "a", "at least 2 are expected"),
+        ({"type": "array", "uniqueItems": True}, [1, 2], [1, 1], "an item twice"),
+        ({"prefixItems": [{"type": "string"}], "items": {"type": "integer"}}, ["a", 1], ["a", "b"], "[1] is 'b'"),
+        ({"multipleOf": 0.1}, 0.3, 0.35, "a multiple of 0.1"),
+        ({"exclusiveMaximum": 1}, 0, 1, "less than 1"),
+    ],
+)
+def test_keywords_of_json_schema(schema: dict[str, Any], good: Any, bad: Any, text: str) -> None:
+    assert Output(schema).problem(good) is None
+    assert text in str(Output(schema).problem(bad))

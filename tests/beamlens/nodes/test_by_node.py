@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from beamlens.errors import SkillError
+from beamlens import skill
+from beamlens.errors import ConfigurationError, SkillError
 from beamlens.llm.rules.conditions import matches
 from beamlens.llm.rules.drills import Drilled, drill_code
 from beamlens.llm.rules.findings import Finding, findings
@@ -57,6 +58,17 @@ def test_all_that_may_come_of_asking() -> None:
         "silent": [{"name": "n4", "pid": 4, "seconds": 7.0}],
         "failed": [{"name": "n3", "kind": "busy", "text": "it is busy"}],
     }
+
+
+def test_what_a_skill_may_declare_as_additive() -> None:
+    words: dict[str, Any] = {"title": "Toy", "description": "A toy.", "system_prompt": "You watch a toy."}
+    toy = skill("toy", additive=("depth",), **words)
+    toy.snapshot(lambda: {"depth": 1})
+    assert catalog.resolve(toy).additive == ("depth",)
+    wrong = skill("toy", additive="depth", **words)
+    wrong.snapshot(lambda: {"depth": 1})
+    with pytest.raises(ConfigurationError, match=r"additive is 'depth'; paths of figures are expected"):
+        catalog.resolve(wrong)
 
 
 def test_where_nobody_answers() -> None:
@@ -172,10 +184,10 @@ def missing(name: str, data: dict[str, Any]) -> list[str]:
 @pytest.mark.parametrize("name", catalog.names())
 def test_the_built_in_skills(name: str) -> None:
     """What is declared additive is there, and lifted checks see what their originals see."""
-    with LocalSkill(name) as skill:
-        facts = skill.facts()
-        wait_until(lambda: not missing(name, skill.snapshot()[0]), 20)
-        data, _ = skill.snapshot()
+    with LocalSkill(name) as local:
+        facts = local.facts()
+        wait_until(lambda: not missing(name, local.snapshot()[0]), 20)
+        data, _ = local.snapshot()
     value = snapshots(n1=data)
     for check in facts.checks:
         lifted = lifted_check(check)

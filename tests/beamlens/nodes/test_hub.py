@@ -160,6 +160,18 @@ def test_a_silent_one_costs_its_time_once(hub: Hub, guest: Guest, monkeypatch: p
     wait_until(lambda: node.silent_seconds == 0, 10)
 
 
+def test_without_its_own_deadline_a_silent_one_costs_what_the_call_may_take(
+    hub: Hub, guest: Guest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("_LOOK", "_SILENT_LOOK"):
+        monkeypatch.setattr(hub_module, name, 1.5)
+    node = joined(hub, guest)
+    for _ in range(2):
+        began = time.monotonic()
+        assert node.perform(LOOK).get(timeout=10) is None
+        assert time.monotonic() - began >= 1.5
+
+
 def test_one_that_takes_nothing_is_given_up(hub: Hub, guest: Guest) -> None:
     node = joined(hub, guest)
     large = Call("vm", "f", ("x" * 100_000,))
