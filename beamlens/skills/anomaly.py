@@ -150,6 +150,7 @@ class Anomaly(Skill):
             found = self._detector.anomalies()
             data: dict[str, Any] = {
                 **self._state(),
+                "in_a_row": self._settings.in_a_row,
                 "metrics": len(self._detector.metrics),
                 "anomalous": len(found),
                 "anomalies": found[:_SHOWN],

@@ -69,7 +69,7 @@ return anomaly_metrics("memory", 5).total
 CHECKS: Final = (
     Check(
         name="unusual_value",
-        when=Threshold("anomalies.*.times", ">=", 3),
+        when=Threshold("anomalies.*.times", ">=", {"path": "in_a_row"}),
         severity="warning",
         observation=(
             "{key} is {anomalies.*.value}, where {anomalies.*.usual} is usual: {anomalies.*.distance} times as far "

@@ -66,11 +66,12 @@ def test_were_an_interrupted_read_the_end_of_a_child_it_would_cost_children() ->
 
 
 _INTERRUPTED = """
+from pykka import Timeout
 if sys.argv[1:] == ["bytes that wait in a variable"]:
     from supervision.process.frames import FrameReader
     def receive(self, recv):
         data = recv(65536)
-        for _ in range(3000): pass  # the bytecodes between the arrival of bytes and their place, and some more
+        for _ in range(20_000): pass  # the bytecodes between the arrival of bytes and their place, and some more
         self._state[3].append(data)
         return bool(data)
     FrameReader.receive = receive
@@ -81,21 +82,26 @@ def poke():
         time.sleep(0.0007)
         signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
     done.append(1)
-done = []
+done, armed = [], []
+def interrupt(*_):
+    if armed:  # once for each ask, and not where this program keeps its books
+        armed.clear()
+        raise KeyboardInterrupt
+signal.signal(signal.SIGINT, interrupt)
 thread = threading.Thread(target=poke, daemon=True); thread.start()
 while not done:
+    count += 1
     try:
-        count += 1
-        if len(ref.ask(("text", size + count % 100), timeout=10)) != size + count % 100: wrong += 1
+        armed.append(1)
+        found = ref.ask(("text", size + count % 100), timeout=10)
+        armed.clear()
+        if len(found) != size + count % 100: wrong += 1
     except KeyboardInterrupt:
         interrupted += 1
-    except ActorDown:
+    except (ActorDown, Timeout):
         wrong += 1
         done.append(1)
-def be_deaf():
-    try: return signal.signal(signal.SIGINT, signal.SIG_IGN)
-    except KeyboardInterrupt: return None
-while not be_deaf(): pass
+armed.clear()
 thread.join()
 say([interrupted > 0, wrong, outcome_of(lambda: ref.ask(("echo", -1), timeout=10), 20)])
 """
@@ -111,7 +117,7 @@ def test_a_keyboard_interrupt_in_an_asking_thread_loses_no_answer(size: int) -> 
 def test_were_bytes_in_a_variable_for_a_moment_the_stream_would_fall_out_of_step() -> None:
     with Program(_INTERRUPTED, "bytes that wait in a variable") as program:
         _, wrong, last = program.hear()
-        assert wrong or last == "ActorDown"
+        assert wrong or last != "-1"
 
 
 _RUN = """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from statistics import median
@@ -148,8 +148,22 @@ class Metric:
             self._fresh = 0
             self.baseline = learned(list(self._usual), self._counter)
 
-    def _rates(self) -> list[float]:
-        found = [self._rate(before, after) for before, after in pairwise(self._levels)]
+    def adopt(self, since: float) -> None:
+        """Let what was from a time on be the usual, beside what was before where that is little.
+
+        Args:
+            since: on the clock of the samples.
+        """
+        recent = [level for level in self._levels if level[0] >= since]
+        values = self._rates(recent) if self._counter else [level for _, level in recent]
+        if len(values) >= _LEAST_SAMPLES:
+            self._usual.clear()
+        self._usual.extend(values)
+        if self._usual:
+            self.baseline = learned(list(self._usual), self._counter)
+
+    def _rates(self, levels: Iterable[tuple[float, float]] | None = None) -> list[float]:
+        found = [self._rate(before, after) for before, after in pairwise(self._levels if levels is None else levels)]
         return [rate for rate in found if rate is not None]
 
     @staticmethod

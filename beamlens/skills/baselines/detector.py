@@ -87,8 +87,6 @@ class Detector:
         happenings = self._wake(now) if self.state == "cooldown" else []
         far = [self._metrics[name] for name, level in sample.items() if self._is_far(name, now, level)]
         if self.state == "cooldown":
-            for metric in far:  # what stays different while nobody is alarmed any more becomes the usual
-                metric.accept()
             return happenings
         happenings += [_detected(metric) for metric in far]
         lasting = [metric for metric in self._metrics.values() if metric.times >= self._settings.in_a_row]
@@ -121,9 +119,11 @@ class Detector:
     def _wake(self, now: float) -> list[Happening]:
         if now - self.since < self._settings.cooldown_seconds:
             return []
-        elapsed, self.since, self.state = now - self.since, now, "active"
         for metric in self._metrics.values():
+            if metric.times:  # what stayed different while nobody was alarmed any more becomes the usual
+                metric.adopt(self.since)
             metric.times = 0
+        elapsed, self.since, self.state = now - self.since, now, "active"
         return [Happening("cooldown_complete", {"elapsed_ms": elapsed * 1e3}, {})]
 
     def _escalate(self, now: float, lasting: list[Metric]) -> list[Happening]:

@@ -109,6 +109,16 @@ def test_what_stays_different_becomes_the_usual_and_does_not_escalate_for_ever()
     assert detector.baselines()["vm.value"].middle == 90.0
 
 
+def test_what_is_different_is_told_as_long_as_it_rests_and_is_the_usual_afterwards() -> None:
+    detector, told = Detector(_SETTINGS, 0.0), {}
+    for number in range(1, 260):
+        detector.take(number * _STEP, {"vm.value": 5.0 if number < 200 else 90.0})
+        told[number] = (detector.state, len(detector.anomalies()))
+    assert told[203] == told[230] == ("cooldown", 1)
+    assert told[240] == ("active", 0)
+    assert detector.baselines()["vm.value"].middle == 90.0
+
+
 def test_in_an_hour_of_trouble_it_escalates_at_most_four_times() -> None:
     noise = _noise(1)
     _, happenings = _run(lambda n: 5.0 if n < 200 else 90.0 + 1000 * noise.random() * n, 320)
