@@ -188,7 +188,10 @@ os.setpgid(0, 0)
 tree = Supervisor.start([ChildSpec(id=n, start=(Subject, (), {})) for n in range(3)], intensity=1000)
 pids = [tree[n].pid for n in range(3)]
 names = [("supervision", "child", "down"), ("supervision", "child", "started")]
-def send(): hear(); os.killpg(0, signal.SIGTERM)
+def send():
+    hear()
+    wait_until(lambda: callable(signal.getsignal(signal.SIGTERM)))  # `run` has begun
+    os.killpg(0, signal.SIGTERM)
 with capture_events(names) as captured:
     threading.Thread(target=send).start()
     say("ready")
