@@ -23,6 +23,7 @@ if _TYPE_CHECKING:
     from supervision.errors import SpecError as SpecError
     from supervision.errors import StartError as StartError
     from supervision.errors import SupervisionError as SupervisionError
+    from supervision.errors import UnknownValueError as UnknownValueError
     from supervision.exits import KILLED as KILLED
     from supervision.exits import NOPROC as NOPROC
     from supervision.exits import NORMAL as NORMAL
@@ -68,6 +69,7 @@ _HOMES = {
         "SpecError",
         "StartError",
         "SupervisionError",
+        "UnknownValueError",
     ],
     "supervision.exits": ["KILLED", "NOPROC", "NORMAL", "SHUTDOWN", "ExitReason", "crash", "shutdown"],
     "supervision.future": ["ReplyFuture"],

@@ -9,6 +9,7 @@ SupervisionError
 ├── MailboxFull          the receiver is too slow; the message was not sent
 ├── RemoteError          code in another process raised
 ├── ProtocolError        a peer sent bytes that are no message
+│   └── UnknownValueError    a value whose module is not imported here
 └── ForkedCopyError      this process is a forked copy; the actors belong to the original
 
 pykka.ActorDeadError
@@ -36,6 +37,7 @@ __all__ = [
     "SpecError",
     "StartError",
     "SupervisionError",
+    "UnknownValueError",
 ]
 
 
@@ -125,6 +127,10 @@ class RemoteError(SupervisionError):
 
 class ProtocolError(SupervisionError):
     """Tell that a peer sent bytes that are not a message within the limits."""
+
+
+class UnknownValueError(ProtocolError):
+    """Tell that a whole message holds an enum or a registered dataclass whose module is not imported here."""
 
 
 class ForkedCopyError(SupervisionError):

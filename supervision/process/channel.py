@@ -18,7 +18,7 @@ from collections.abc import Callable
 
 from pykka import Timeout
 
-from supervision.errors import ActorDown, ProtocolError
+from supervision.errors import ActorDown, ProtocolError, UnknownValueError
 from supervision.exits import NOPROC
 from supervision.process.envelopes import NUMBERS, ask_frame, outer
 from supervision.process.frames import FrameReader, frame
@@ -27,6 +27,7 @@ from supervision.process.open_asks import OpenAsks
 from supervision.process.outbox import Outbox
 from supervision.process.poller import READ, WRITE
 from supervision.process.protocol import ERROR, REPLY, REPLY_FOR, STARTED
+from supervision.process.unreadable import unreadable_answer
 from supervision.process.waiter import Pending, Waiter
 from supervision.process.wire import Codec
 
@@ -82,12 +83,9 @@ class Channel:
         self._mask_lock = threading.Lock()
         self._mask = 0
         self._concurrent = loop.poller.concurrent
-        self._leased = False
-        self._checking = False
-        self._asked = 0
-        self._lease_seen = 0
-        self._end_of_stream = False
-        self._closed = False
+        self._leased = self._checking = False
+        self._asked = self._lease_seen = 0
+        self._end_of_stream = self._closed = False
         self._down = ActorDown("the actor is gone", NOPROC)
         self._partial_timer: Timer | None = None
         self._hang_up_timer: Timer | None = None
@@ -364,11 +362,13 @@ class Channel:
             self._loop.call_soon(self._on_broken, error)
 
     def _handle_frames(self) -> None:
-        reader = self._reader
-        decode = self._outer.decode
+        reader, decode = self._reader, self._outer.decode
         while (found := reader.next()) is not None:
             offset, body = found
-            content = decode(body)
+            try:
+                content = decode(body)
+            except UnknownValueError as error:
+                content = unreadable_answer(body, error)
             if not isinstance(content, list) or not content:
                 raise ProtocolError("a frame must hold a list that begins with its kind")
             kind = content[0]

@@ -7,7 +7,7 @@ import inspect
 from types import ModuleType
 from typing import Final, TypeVar
 
-from supervision.errors import ProtocolError
+from supervision.errors import ProtocolError, UnknownValueError
 
 __all__ = [
     "Registered",
@@ -157,7 +157,7 @@ def read_value(parts: list[object]) -> object:
     name = parts[0] if parts else None
     entry = _find_value(name) if type(name) is str else None
     if entry is None:
-        raise ProtocolError(f"no wire value {shorten(name)} is known here: import the module that registers it")
+        raise UnknownValueError(f"no wire value {shorten(name)} is known here: import the module that registers it")
     split = 1 + len(entry.positional)
     if len(parts) != split + len(entry.keyword):
         raise ProtocolError(f"{entry.name} came with {len(parts) - 1} fields; it has {split - 1 + len(entry.keyword)}")

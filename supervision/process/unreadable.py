@@ -9,10 +9,10 @@ from typing import Any, Final
 
 import msgpack
 
-from supervision.errors import ProtocolError
+from supervision.errors import ProtocolError, UnknownValueError
 from supervision.process.protocol import ASK, ERROR, REPLY, TELL, UNREADABLE
 
-__all__ = ["head_of"]
+__all__ = ["head_of", "unreadable_answer"]
 
 _HEAD_BYTES: Final = 32
 
@@ -40,3 +40,19 @@ def head_of(body: bytes, error: ProtocolError) -> list[Any]:
     if kind in (REPLY, ERROR) and isinstance(number, int):
         return [ERROR, number, error]
     raise error
+
+
+def unreadable_answer(body: bytes, error: UnknownValueError) -> list[Any]:
+    """Return `[ERROR, number, error]` for an answer with a value that is not known here.
+
+    Args:
+        body: the frame.
+        error: why it could not be unpacked; raised again for anything but an answer.
+
+    Raises:
+        UnknownValueError: it is no answer.
+    """
+    found = head_of(body, error)
+    if found[0] != ERROR:
+        raise error
+    return found

@@ -18,7 +18,7 @@ from typing import Any, Final, cast
 
 from pykka.messages import ProxyCall, ProxyGetAttr, ProxySetAttr, _ActorStop
 
-from supervision.errors import ProtocolError
+from supervision.errors import ProtocolError, UnknownValueError
 from supervision.exits import ExitReason
 from supervision.messages import Down, Exit
 from supervision.process.registry import (
@@ -104,7 +104,9 @@ def _read_enum(parts: list[Any]) -> object:
     module, qualname, which = parts
     cls = _loaded(local_module(module), qualname)
     if not isinstance(cls, type) or not issubclass(cls, Enum):
-        raise ProtocolError(f"no enum {shorten(module)}.{shorten(qualname)} is loaded here: import its module first")
+        raise UnknownValueError(
+            f"no enum {shorten(module)}.{shorten(qualname)} is loaded here: import its module first"
+        )
     if issubclass(cls, Flag) and type(which) is int and not which & ~_mask(cls):
         return cls(which)
     if type(which) is not str or issubclass(cls, Flag) or which not in cls.__members__:

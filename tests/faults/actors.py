@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import ctypes
 import functools
+import importlib
 import logging
 import operator
 import os
@@ -39,6 +40,13 @@ class Subject(ProcessActor):
 
     def do_echo(self, value: Any) -> Any:
         return value
+
+    def do_answer_unknown(self, name: str) -> Any:
+        """Answer, or raise, a value of a module that nobody else has imported."""
+        values = importlib.import_module("tests.faults.unknown_values")
+        if name == "raised":
+            raise ValueError("with it", values.Shade.DARK)
+        return values.VALUES[name]
 
     def do_text(self, length: int) -> str:
         return "x" * length

@@ -10,6 +10,7 @@ import pytest
 
 from supervision import ActorDown, ChildSpec, Down, Ref, monitor, wire_value
 from supervision.errors import ProtocolError
+from supervision.process import channel
 from supervision.testing import wait_until
 from tests.faults.actors import Subject
 from tests.faults.helpers import answering_pid, own_runtime, tree_of
@@ -50,7 +51,7 @@ def test_a_tell_ends_the_actor_with_a_reason_that_names_the_value() -> None:
     wait_until(lambda: told)
     term: Any = told[0].reason.term()
     kind, text = term
-    assert kind == "ProtocolError"
+    assert kind == "UnknownValueError"
     assert "'Colour' is loaded here: import its module first" in text
 
 
@@ -58,7 +59,7 @@ def test_answers_and_messages_before_and_behind_it_are_what_they_were() -> None:
     ref = Subject.start()
     futures = [ref.ask(("echo", value), block=False) for value in (1, Colour.RED, 2, Point(3), 4)]
     answers = [_outcome(future) for future in futures]
-    assert answers == [1, "ProtocolError", 2, "ProtocolError", 4]
+    assert answers == [1, "UnknownValueError", 2, "UnknownValueError", 4]
     assert ref.stop()
 
 
@@ -67,6 +68,27 @@ def _outcome(future: object) -> object:
         return future.get(timeout=20)  # type: ignore[attr-defined]
     except ProtocolError as error:
         return type(error).__name__
+
+
+@pytest.mark.parametrize("name", ["enum", "dataclass", "deep", "raised"])
+def test_an_answer_that_the_application_does_not_know_costs_that_ask_alone(name: str) -> None:
+    ref = Subject.start()
+    futures = [ref.ask(message, block=False) for message in (("echo", 1), ("answer_unknown", name), ("echo", 2))]
+    assert [_outcome(future) for future in futures] == [1, "UnknownValueError", 2]
+    with pytest.raises(ProtocolError, match=r"tests\.faults\.unknown_values"):
+        ref.ask(("answer_unknown", name), timeout=20)
+    assert ref.stop()
+
+
+def test_without_the_reading_of_its_head_an_answer_costs_the_actor(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unread(_body: bytes, error: ProtocolError) -> list[Any]:
+        raise error
+
+    monkeypatch.setattr(channel, "unreadable_answer", unread)
+    ref = Subject.start()
+    with pytest.raises(ActorDown):
+        ref.ask(("answer_unknown", "enum"), timeout=20)
+    wait_until(lambda: not ref.is_alive())
 
 
 def test_one_that_waited_for_a_restart_does_not_fail_the_start() -> None:

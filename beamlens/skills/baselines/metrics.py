@@ -16,10 +16,11 @@ _NOT_MEASURED: Final = re.compile(
     r"(?:^|\.)(?:collector|cost_ms|missing|python|pid|seconds|uptime_seconds|timestamp|at)(?:\.|$)|_ago|(?:^|\.)since"
 )
 # An extreme, or what happened within a minute or more, tells of one event in many samples, as the counters beside it do
-# not; how long a state has lasted, and from how much something was computed, are clocks and counts of the looking.
+# not; how long a state has lasted, and from how much something was computed, are clocks and counts of the looking; and
+# pages that are mapped, switches between threads and what the collector frees harm nobody, while each look makes some.
 _NO_SAMPLE: Final = re.compile(
     r"(?:^|[._])(?:longest|largest|oldest|worst|peak|max)(?:_|$)|_(?:5m|15m|before)$|_1m(?:_|$)|last_minute"
-    r"|(?:age|fragmented)_seconds$|(?:^|\.)samples$"
+    r"|(?:age|fragmented)_seconds$|(?:^|\.)samples$|(?:^|\.)minor(?:_|$)|_switches|(?:^|\.)generations\."
 )
 
 # The smallest difference in a unit that anybody cares for, however still a number was before.

@@ -188,7 +188,8 @@ def test_only_numbers_that_say_something_of_the_program_are_metrics() -> None:
         "pauses.longest_ms", "gil_holds.longest_1m_ms", "memory.peak_mb", "oldest_seconds", "queue.max",
         "stalls.count_5m", "cpu.load_15m",
         "traffic.requests_before", "memory.fragmented_seconds", "tasks.age_seconds", "latency.samples",
-        "stalls.total_1m_ms", "stalls.count_1m", "last_minute.errors",
+        "faults.minor_per_second", "faults.voluntary_switches", "stalls.total_1m_ms", "stalls.count_1m",
+        "last_minute.errors", "generations.collected",
     ],
 )  # fmt: skip
 def test_what_tells_of_one_event_in_many_samples_is_no_metric(path: str) -> None:
